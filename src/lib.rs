@@ -1,0 +1,9 @@
+//! TCP you can hold in your hand.
+pub mod capture;
+pub mod link;
+pub mod net;
+pub mod random;
+pub mod stack;
+pub mod tcp;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,90 @@
+//! How the loop is woken while it waits, from any thread.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Rung when there is something to do. Rings before the loop waits are not lost.
+#[derive(Clone)]
+pub(super) struct Bell(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// For a loop that waits for descriptors.
+    pipe: Option<(io::PipeReader, io::PipeWriter)>,
+}
+
+#[derive(Default)]
+struct State {
+    rung: bool,
+    /// The loop waits for descriptors, so a byte must be written.
+    in_poll: bool,
+}
+
+impl Bell {
+    /// For a loop that only waits for other threads.
+    pub fn new() -> Self {
+        Bell(Arc::new(Inner { state: Mutex::default(), changed: Condvar::new(), pipe: None }))
+    }
+
+    /// For a loop that also waits for descriptors.
+    pub fn with_descriptor() -> io::Result<Self> {
+        let pipe = Some(io::pipe()?);
+        Ok(Bell(Arc::new(Inner { state: Mutex::default(), changed: Condvar::new(), pipe })))
+    }
+
+    /// Wakes the loop.
+    pub fn ring(&self) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.rung, true) {
+            return;
+        }
+        self.0.changed.notify_all();
+        if state.in_poll
+            && let Some((_, writer)) = &self.0.pipe
+        {
+            // One byte at most is ever in the pipe, so this cannot block.
+            let _ = (&mut &*writer).write(&[1]);
+        }
+    }
+
+    /// Waits until it is rung, on a condition variable.
+    pub fn wait(&self) {
+        let mut state = self.state();
+        while !state.rung {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.rung = false;
+    }
+
+    /// Forgets earlier rings; true when there was one.
+    pub fn take(&self) -> bool {
+        std::mem::take(&mut self.state().rung)
+    }
+
+    /// Runs `poll`, which waits for descriptors, this bell's among them; not when it was rung already.
+    #[cfg(unix)]
+    pub fn wait_with(&self, poll: impl FnOnce(Option<std::os::fd::RawFd>) -> io::Result<()>) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        {
+            let mut state = self.state();
+            if std::mem::take(&mut state.rung) {
+                return Ok(());
+            }
+            state.in_poll = true;
+        }
+        let result = poll(self.0.pipe.as_ref().map(|(reader, _)| reader.as_raw_fd()));
+        let mut state = self.state();
+        state.in_poll = false;
+        if std::mem::take(&mut state.rung)
+            && let Some((reader, _)) = &self.0.pipe
+        {
+            let _ = (&mut &*reader).read(&mut [0; 1]);
+        }
+        result
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

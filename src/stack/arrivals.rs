@@ -1,0 +1,225 @@
+//! A packet's way from its first byte to its connection.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Stack;
+use super::slab::ConnId;
+use crate::tcp::{Connection, Segment, reset_for};
+use crate::time::Time;
+use crate::wire::icmp::{self, IcmpError};
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader};
+use crate::wire::options::OptionBytes;
+use crate::wire::packet::ChecksumState;
+use crate::wire::tcp::{self, TCP_HEADER};
+use crate::wire::{
+    IpPacket, Malformed, Meta, Outgoing, Packet, Payload, Protocol, TcpHeader, TcpOptions, TcpPacket,
+};
+
+/// What became of a packet, for observers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// The connection it was for.
+    pub connection: Option<ConnId>,
+    /// What the state machine made of it; only when the host annotates.
+    pub note: Option<String>,
+}
+
+impl Arrival {
+    fn dropped(why: &'static str) -> Self {
+        Arrival { connection: None, note: Some(why.into()) }
+    }
+}
+
+impl Stack {
+    /// A packet arrived. What is wrong with it is counted, not answered.
+    pub fn on_packet(&mut self, now: Time, packet: &Packet) -> Arrival {
+        self.counters.packets_in += 1;
+        if packet.meta.truncated {
+            self.counters.truncated += 1;
+            return Arrival::dropped("cut short by the link, dropped");
+        }
+        match self.read(now, packet) {
+            Ok(arrival) => arrival,
+            Err(Malformed::Checksum { .. }) => {
+                self.counters.bad_checksum += 1;
+                Arrival::dropped("wrong checksum, dropped")
+            }
+            Err(error) => {
+                self.counters.malformed += 1;
+                Arrival { connection: None, note: self.config.annotate.then(|| format!("malformed, dropped: {error}")) }
+            }
+        }
+    }
+
+    fn read(&mut self, now: Time, packet: &Packet) -> Result<Arrival, Malformed> {
+        let ip = IpPacket::parse(&packet.bytes)?;
+        IpPacket::verify_header(&packet.bytes)?;
+        if !self.config.addresses.contains(&ip.dst) {
+            self.counters.not_ours += 1;
+            return Ok(Arrival::dropped("not for this host, ignored"));
+        }
+        if impossible_source(ip.src) {
+            self.counters.bad_source += 1;
+            return Ok(Arrival::dropped("impossible source, dropped"));
+        }
+        if ip.fragment.is_some() {
+            self.counters.fragments += 1;
+            return Ok(Arrival::dropped("fragment, dropped"));
+        }
+        match ip.protocol {
+            Protocol::TCP => self.on_tcp(now, &ip, &packet.meta),
+            Protocol::ICMP | Protocol::ICMPV6 => {
+                if let Some(error) = icmp::parse(&ip)? {
+                    self.on_icmp(&error);
+                }
+                Ok(Arrival::default())
+            }
+            _ => {
+                self.counters.other_protocols += 1;
+                Ok(Arrival::dropped("not TCP, ignored"))
+            }
+        }
+    }
+
+    fn on_tcp(&mut self, now: Time, ip: &IpPacket<'_>, meta: &Meta) -> Result<Arrival, Malformed> {
+        if meta.checksum == ChecksumState::Unknown {
+            tcp::verify(ip.src, ip.dst, ip.payload)?;
+        }
+        let packet = TcpPacket::parse(ip.payload)?;
+        let segment = Segment {
+            header: packet.header,
+            options: TcpOptions::parse(packet.options),
+            payload: packet.payload,
+            ecn: ip.ecn,
+            arrived: meta.arrived.unwrap_or(now),
+        };
+        let local = SocketAddr::new(ip.dst, packet.header.dst_port);
+        let remote = SocketAddr::new(ip.src, packet.header.src_port);
+        if local == remote {
+            self.counters.bad_source += 1;
+            return Ok(Arrival::dropped("from itself, dropped"));
+        }
+        let known = self.by_addresses.get(&(local, remote)).copied();
+        let known = known.filter(|id| !self.replaced(now, *id, &segment));
+        match known.or_else(|| self.on_syn(now, local, remote, &segment)) {
+            Some(id) => Ok(self.deliver(now, id, &segment)),
+            None => Ok(self.on_stranger(local, remote, &segment)),
+        }
+    }
+
+    /// A new SYN takes the place of a connection in TIME-WAIT, if somebody listens for it.
+    fn replaced(&mut self, now: Time, id: ConnId, segment: &Segment<'_>) -> bool {
+        let Some(slot) = self.slab.get_mut(id) else { return true };
+        let local = slot.connection.local();
+        if !slot.connection.yields_to(now, segment) || self.listener_at(local).is_none() {
+            return false;
+        }
+        if let Some(slot) = self.slab.get_mut(id) {
+            slot.connection.detach(now);
+            slot.connection.forget();
+        }
+        self.settle(id);
+        true
+    }
+
+    /// A connection request: a new connection in LISTEN, when somebody listens and has room.
+    fn on_syn(
+        &mut self,
+        now: Time,
+        local: SocketAddr,
+        remote: SocketAddr,
+        segment: &Segment<'_>,
+    ) -> Option<ConnId> {
+        let flags = segment.header.flags;
+        if !flags.syn() || flags.ack() || flags.rst() {
+            return None;
+        }
+        let at = self.listener_at(local)?;
+        let iss = self.config.secret.isn(local, remote, now);
+        let ts_offset = self.config.secret.timestamp_offset(local, remote);
+        let config = self.tcp_config(remote.ip());
+        let listener = self.listeners.get_mut(&at)?;
+        if !listener.has_room() {
+            return None;
+        }
+        let id = self.slab.insert(Connection::accept(config, local, remote, iss, ts_offset), Some(at));
+        listener.on_syn(id);
+        self.by_addresses.insert((local, remote), id);
+        Some(id)
+    }
+
+    fn deliver(&mut self, now: Time, id: ConnId, segment: &Segment<'_>) -> Arrival {
+        let annotate = self.config.annotate;
+        let Some(slot) = self.slab.get_mut(id) else { return Arrival::default() };
+        let before = slot.connection.state();
+        let disposition = slot.connection.on_segment(now, segment);
+        let note = annotate.then(|| {
+            let after = slot.connection.describe();
+            if slot.connection.state() == before {
+                format!("{disposition}; {after}")
+            } else {
+                format!("{disposition}; {before} -> {after}")
+            }
+        });
+        self.settle(id);
+        Arrival { connection: Some(id), note }
+    }
+
+    /// A segment for which there is no connection (RFC 9293 section 3.10.7.1).
+    fn on_stranger(&mut self, local: SocketAddr, remote: SocketAddr, segment: &Segment<'_>) -> Arrival {
+        if self.listener_at(local).is_some() && segment.header.flags.syn() && !segment.header.flags.ack() {
+            // Dropping it is all that can be done: the peer tries again, perhaps when there is room.
+            self.counters.backlog_full += 1;
+            return Arrival::dropped("backlog full, dropped");
+        }
+        let ours = self.config.owns_addresses || self.guarded.contains(&local.port());
+        match reset_for(&segment.header, segment.len()).filter(|_| ours) {
+            Some(header) => {
+                self.counters.strangers_reset += 1;
+                self.answer(local.ip(), remote.ip(), header);
+                Arrival::dropped("no such connection, answered by RST")
+            }
+            None => {
+                self.counters.strangers_ignored += 1;
+                Arrival::dropped("no such connection, ignored")
+            }
+        }
+    }
+
+    fn answer(&mut self, src: IpAddr, dst: IpAddr, tcp: TcpHeader) {
+        // A flood of strangers must not pile up answers faster than they leave.
+        const MOST: usize = 256;
+        if self.answers.len() >= MOST {
+            return;
+        }
+        let ip = IpHeader { src, dst, protocol: Protocol::TCP, ttl: self.config.ttl, ecn: Default::default(), id: 1 };
+        self.answers.push_back(Outgoing {
+            ip,
+            tcp,
+            options: OptionBytes::new(),
+            payload: Payload::empty(),
+            segment_size: 0,
+            retransmission: false,
+            note: self.config.annotate.then(|| "reset: no such connection".into()),
+        });
+    }
+
+    /// An ICMP error about a segment of ours.
+    fn on_icmp(&mut self, error: &IcmpError) {
+        let Some(id) = self.by_addresses.get(&(error.src, error.dst)).copied() else { return };
+        self.counters.icmp_errors += 1;
+        let header = TCP_HEADER + if error.dst.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
+        if let Some(slot) = self.slab.get_mut(id) {
+            slot.connection.on_icmp(error.kind, error.seq, header as u16);
+        }
+        self.settle(id);
+    }
+}
+
+/// Sources that no host has (RFC 1122 section 3.2.1.3): answering them would hit a crowd or nobody.
+fn impossible_source(src: IpAddr) -> bool {
+    match src {
+        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
+    }
+}

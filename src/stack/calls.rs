@@ -1,0 +1,180 @@
+//! What users of a host do: connect, listen, accept, and use their connections.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use super::listener::Listener;
+use super::slab::ConnId;
+use super::{Stack, StackEvent};
+use crate::tcp::{Config, Connection};
+use crate::time::Time;
+use crate::wire::SeqNum;
+use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
+use crate::wire::tcp::TCP_HEADER;
+
+/// Why a connection cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    /// None of our addresses is of the remote's family.
+    NoAddress(IpAddr),
+    /// There is such a connection already.
+    InUse(SocketAddr, SocketAddr),
+    /// Every ephemeral port is taken.
+    NoPort(SocketAddr),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectError::NoAddress(remote) => write!(f, "no local address can reach {remote}"),
+            ConnectError::InUse(local, remote) => write!(f, "{local} is already connected to {remote}"),
+            ConnectError::NoPort(remote) => write!(f, "no free local port for {remote}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// Why nobody can listen at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenError {
+    /// Somebody listens there already.
+    InUse(SocketAddr),
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::InUse(address) => write!(f, "{address} is already listened on"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> io::Error {
+        io::Error::new(io::ErrorKind::AddrNotAvailable, error)
+    }
+}
+
+impl From<ListenError> for io::Error {
+    fn from(error: ListenError) -> io::Error {
+        io::Error::new(io::ErrorKind::AddrInUse, error)
+    }
+}
+
+impl Stack {
+    /// Opens a connection to `remote` from `local`, or from a suitable address and an ephemeral port where that
+    /// leaves address or port open (0). `isn` fixes the initial sequence number.
+    pub fn connect(
+        &mut self,
+        now: Time,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        isn: Option<SeqNum>,
+    ) -> Result<ConnId, ConnectError> {
+        let fits = |address: &&IpAddr| address.is_ipv4() == remote.is_ipv4();
+        let address = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
+            Some(ip) => ip,
+            None => *self.config.addresses.iter().find(fits).ok_or(ConnectError::NoAddress(remote.ip()))?,
+        };
+        let port = match local.map_or(0, |local| local.port()) {
+            0 => self.ephemeral_port(address, remote).ok_or(ConnectError::NoPort(remote))?,
+            port => port,
+        };
+        let local = SocketAddr::new(address, port);
+        if self.by_addresses.contains_key(&(local, remote)) {
+            return Err(ConnectError::InUse(local, remote));
+        }
+        let iss = isn.unwrap_or_else(|| self.config.secret.isn(local, remote, now));
+        let ts_offset = self.config.secret.timestamp_offset(local, remote);
+        let connection = Connection::open(self.tcp_config(remote.ip()), local, remote, iss, ts_offset);
+        let id = self.slab.insert(connection, None);
+        self.by_addresses.insert((local, remote), id);
+        self.settle(id);
+        Ok(id)
+    }
+
+    /// Listens at `address`; the unspecified address stands for all of ours of its family.
+    pub fn listen(&mut self, address: SocketAddr, backlog: usize) -> Result<(), ListenError> {
+        if self.listeners.contains_key(&address) {
+            return Err(ListenError::InUse(address));
+        }
+        self.listeners.insert(address, Listener::new(backlog));
+        Ok(())
+    }
+
+    /// Stops listening; connections that nobody accepted are reset.
+    pub fn unlisten(&mut self, address: SocketAddr) {
+        let Some(listener) = self.listeners.remove(&address) else { return };
+        for id in listener.into_orphans() {
+            if let Some(slot) = self.slab.get_mut(id) {
+                slot.released = true;
+                slot.connection.abort();
+            }
+            self.settle(id);
+        }
+    }
+
+    /// The next connection that waits at `address`.
+    pub fn accept(&mut self, address: SocketAddr) -> Option<ConnId> {
+        let id = self.listeners.get_mut(&address)?.accept()?;
+        if let Some(slot) = self.slab.get_mut(id) {
+            slot.parent = None;
+        }
+        Some(id)
+    }
+
+    /// Uses a connection: whatever `call` does to it is followed up. `None` when the connection is gone.
+    pub fn with<T>(&mut self, id: ConnId, call: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+        let result = call(&mut self.slab.get_mut(id)?.connection);
+        self.settle(id);
+        Some(result)
+    }
+
+    /// The user lets go of a connection: it closes by itself and is forgotten when that is done.
+    pub fn release(&mut self, now: Time, id: ConnId) {
+        if let Some(slot) = self.slab.get_mut(id) {
+            slot.released = true;
+            slot.connection.detach(now);
+            self.settle(id);
+        }
+    }
+
+    /// On a shared address, `port` is ours: strangers on it are answered by RST.
+    pub fn guard(&mut self, port: u16) {
+        self.guarded.insert(port);
+    }
+
+    /// Adds an address of ours.
+    pub fn add_address(&mut self, address: IpAddr) {
+        if !self.config.addresses.contains(&address) {
+            self.config.addresses.push(address);
+        }
+    }
+
+    /// The settings for a connection to or from `remote`: the MSS is what the MTU carries, or less when asked for.
+    pub(super) fn tcp_config(&self, remote: IpAddr) -> Config {
+        let header = TCP_HEADER + if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
+        let carried = u16::try_from(self.config.mtu.saturating_sub(header)).unwrap_or(u16::MAX);
+        let mut config = self.config.tcp.clone();
+        config.mss = config.mss.min(carried);
+        config
+    }
+
+    /// The listener that a SYN to `address` reaches: the exact one before the one for all addresses.
+    pub(super) fn listener_at(&self, address: SocketAddr) -> Option<SocketAddr> {
+        let any: IpAddr = match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        [address, SocketAddr::new(any, address.port())].into_iter().find(|at| self.listeners.contains_key(at))
+    }
+
+    /// Tells again of connections that wait: for a listener whose user was not there when they came.
+    pub fn announce(&mut self, address: SocketAddr) {
+        self.events.push_back(StackEvent::Acceptable(address));
+    }
+}

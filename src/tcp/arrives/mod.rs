@@ -1,0 +1,201 @@
+//! SEGMENT ARRIVES (RFC 9293 section 3.10.7): the checks in the RFC's order, a file for each.
+//!
+//! | file          | check | section |
+//! |---------------|-------|---------|
+//! | `listen`      | LISTEN | 3.10.7.2 |
+//! | `syn_sent`    | SYN-SENT | 3.10.7.3 |
+//! | `acceptable`  | first, sequence number and PAWS; trimming to the window | 3.4, RFC 7323 section 5 |
+//! | `reset`       | second and fourth, RST and SYN | RFC 5961 sections 3 and 4 |
+//! | `ack`         | fifth, the ACK field | 3.10.7.4, RFC 5961 section 5 |
+//! | `text`        | sixth to eighth, URG, text and FIN | 3.10.7.4 |
+//!
+//! Deciding is apart from doing: each check has a pure function that names the case, tested as a table, and a
+//! method that applies it.
+
+mod acceptable;
+mod ack;
+mod listen;
+mod reset;
+mod syn_sent;
+mod text;
+
+use super::connection::Connection;
+use super::segment::{Disposition, Reason, Segment};
+use super::state::State;
+use crate::time::Time;
+use crate::wire::{SeqNum, TcpOptions};
+use acceptable::Place;
+use ack::AckPlace;
+use reset::ResetVerdict;
+
+impl Connection {
+    /// A segment for this connection arrived. Its checksum has been verified.
+    pub fn on_segment(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
+        self.stats.segments_in += 1;
+        match self.state {
+            State::Closed => Disposition::Ignored,
+            State::Listen => self.arrives_in_listen(now, segment),
+            State::SynSent => self.arrives_in_syn_sent(now, segment),
+            _ => self.arrives(now, segment),
+        }
+    }
+
+    /// Whether a SYN for this pair of addresses may replace this connection: it is in TIME-WAIT, and the SYN is
+    /// surely newer than anything of the old connection (RFC 9293 MAY-2, RFC 6191 section 2).
+    pub fn yields_to(&self, now: Time, segment: &Segment<'_>) -> bool {
+        let flags = segment.header.flags;
+        if self.state != State::TimeWait || !flags.syn() || flags.ack() || flags.rst() {
+            return false;
+        }
+        match segment.options.timestamps.filter(|_| self.timestamps.on) {
+            Some((value, _)) if self.timestamps.is_newer(value) => true,
+            Some((value, _)) if self.timestamps.is_old(value, now) => false,
+            _ => segment.header.seq.after(self.rcv_nxt()),
+        }
+    }
+
+    /// All states from SYN-RECEIVED on (section 3.10.7.4).
+    fn arrives(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
+        let mut segment = *segment;
+        if self.state == State::SynReceived && segment.header.flags.syn() && segment.header.seq == self.rcv.irs {
+            // The peer's SYN again: our answer was lost, or both opened at once and this is its SYN-ACK
+            // (Figure 8). The SYN is done with; what else the segment says counts.
+            self.opening.due |= !segment.header.flags.ack();
+            self.acks.now(Reason::DuplicateAck);
+            segment.header.flags = segment.header.flags.without(crate::wire::Flags::SYN);
+            segment.header.seq += 1;
+        }
+        if let Some(refused) = self.check_timestamp(now, &segment) {
+            return refused;
+        }
+        // First: the sequence number.
+        let mut place = acceptable::place(self.rcv_nxt(), self.rcv_wnd(), segment.header.seq, segment.len());
+        if place == Place::BeyondClosedWindow {
+            // MUST-66 and section 3.10.7.4: a closed window still lets RST, ACK and URG through.
+            segment.payload = &[];
+            segment.header.flags = segment.header.flags.without(crate::wire::Flags::FIN);
+            self.acks.now(Reason::DuplicateAck);
+            place = Place::Inside;
+        }
+        if place == Place::Outside {
+            return self.outside_window(now, &segment);
+        }
+        // Second: RST. Third, security, is not ours. Fourth: SYN.
+        match reset::judge(self.rcv_nxt(), &segment.header) {
+            ResetVerdict::None => {}
+            ResetVerdict::Reset => return self.on_reset(),
+            ResetVerdict::Challenge => return self.challenge(now),
+        }
+        // Fifth: ACK. A segment without one is dropped.
+        if !segment.header.flags.ack() {
+            return Disposition::Ignored;
+        }
+        if let Some((value, _)) = segment.options.timestamps.filter(|_| self.timestamps.on) {
+            self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
+        }
+        match ack::place(&self.snd, segment.header.ack) {
+            AckPlace::Fresh | AckPlace::Old => {}
+            // SYN-RECEIVED answers a wrong acknowledgment with a RST (section 3.10.7.4), all others with a
+            // challenge (RFC 5961 section 5.2).
+            AckPlace::NeverSent | AckPlace::TooOld if self.state == State::SynReceived => {
+                self.reset = Some((segment.header.ack, None));
+                return Disposition::BadAck;
+            }
+            AckPlace::NeverSent | AckPlace::TooOld => {
+                self.stats.unacceptable_in += 1;
+                self.challenge(now);
+                return Disposition::BadAck;
+            }
+        }
+        self.heard(now);
+        if self.ecn.on_segment(segment.ecn, segment.header.flags) {
+            self.stats.congestion_marks_in += 1;
+        }
+        self.apply_ack(now, &segment);
+        // Sixth to eighth: URG, text, FIN.
+        self.apply_text(now, &segment)
+    }
+
+    /// PAWS comes before the sequence number (RFC 7323 section 5.3).
+    fn check_timestamp(&mut self, now: Time, segment: &Segment<'_>) -> Option<Disposition> {
+        if !self.timestamps.on || segment.header.flags.rst() {
+            return None;
+        }
+        match segment.options.timestamps {
+            Some((value, _)) if self.timestamps.is_old(value, now) => {
+                self.stats.unacceptable_in += 1;
+                self.answer_outside(now, segment);
+                Some(Disposition::Paws)
+            }
+            // Section 3.2: once agreed, a segment without the option is dropped.
+            None => {
+                self.stats.unacceptable_in += 1;
+                Some(Disposition::Ignored)
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn outside_window(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
+        if segment.header.flags.rst() {
+            return Disposition::Ignored;
+        }
+        if self.state == State::TimeWait && segment.header.flags.fin() {
+            // The peer's FIN again: our last acknowledgment was lost, the wait starts over.
+            self.enter_time_wait(now);
+        }
+        let before = segment.end().at_or_before(self.rcv_nxt());
+        if before && !segment.payload.is_empty() {
+            self.note_duplicate(segment);
+            self.answer_outside(now, segment);
+            return Disposition::Duplicate;
+        }
+        self.stats.unacceptable_in += 1;
+        self.answer_outside(now, segment);
+        Disposition::OutsideWindow
+    }
+
+    /// An unacceptable segment is answered by an acknowledgment (section 3.10.7.4). Text that comes again is a
+    /// peer that missed ours, and always gets one; the rest is limited, or two confused ends would never stop.
+    fn answer_outside(&mut self, now: Time, segment: &Segment<'_>) {
+        if !segment.is_empty() || self.answers.allow(now) {
+            self.acks.now(Reason::DuplicateAck);
+        }
+    }
+
+    fn challenge(&mut self, now: Time) -> Disposition {
+        if self.answers.allow(now) {
+            self.acks.now(Reason::ChallengeAck);
+        }
+        Disposition::Challenged
+    }
+
+    /// What the options of the peer's SYN settle, in both roles.
+    fn agree(&mut self, now: Time, options: &TcpOptions, seq: SeqNum) {
+        self.rcv.irs = seq;
+        // Our own SYN, if it is out, has offered a window already.
+        let offered = if self.opening.sends > 0 { self.inb.limit().min(0xffff) } else { 0 };
+        self.rcv.adv = seq + 1 + offered as u32;
+        self.rcv.last_ack = seq + 1;
+        if let Some(mss) = options.mss {
+            // MSS counts what a segment carries without options (RFC 6691).
+            self.stats.bad_options_in += u64::from(mss < super::connection::MIN_MSS);
+            self.snd.mss = mss.max(super::connection::MIN_MSS).min(self.config.mss);
+        }
+        // Scaling is in force only when both sides sent the option (RFC 7323 section 2.2).
+        if let (Some(theirs), Some(ours)) = (options.window_scale, self.config.scale_offer()) {
+            // Section 2.3: a larger shift is used as 14.
+            self.stats.bad_options_in += u64::from(theirs > super::config::MAX_SHIFT);
+            self.opening.scaled = true;
+            self.snd.shift = theirs.min(super::config::MAX_SHIFT);
+            self.rcv.shift = ours;
+        }
+        self.sack &= options.sack_permitted;
+        self.timestamps.on &= options.timestamps.is_some();
+        if let Some((value, _)) = options.timestamps.filter(|_| self.timestamps.on) {
+            self.timestamps.update(value, seq, seq, now);
+        }
+        let smss = self.smss();
+        self.congestion = self.config.congestion.controller(smss, self.config.initial_window);
+    }
+}

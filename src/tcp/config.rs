@@ -1,0 +1,149 @@
+//! How one end of a connection behaves, with the reason of each default.
+
+use std::time::Duration;
+
+use super::congestion::Algorithm;
+
+/// The receive buffer's size, and with it the window we offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvBuffer {
+    /// Starts at 64 KiB and grows with what the application takes in a round trip, up to `max` bytes.
+    Auto {
+        /// The cap.
+        max: usize,
+    },
+    /// Always this many bytes.
+    Fixed(usize),
+}
+
+impl RecvBuffer {
+    /// The largest window this can lead to, in bytes.
+    pub const fn max(self) -> usize {
+        match self {
+            RecvBuffer::Auto { max } => max,
+            RecvBuffer::Fixed(size) => size,
+        }
+    }
+}
+
+/// The window scale that we offer (RFC 7323 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowScale {
+    /// As small as the receive buffer's largest window allows.
+    Auto,
+    /// This shift, 0 to 14.
+    Shift(u8),
+    /// The option is not sent and not accepted.
+    Off,
+}
+
+/// One end's behaviour. [`Config::default`] has everything modern on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The MSS we announce, in bytes. The stack lowers it to what the link's MTU carries.
+    pub mss: u16,
+    /// Selective acknowledgments (RFC 2018, 2883, 6675).
+    pub sack: bool,
+    /// Timestamps with PAWS (RFC 7323).
+    pub timestamps: bool,
+    /// Window scaling (RFC 7323).
+    pub window_scale: WindowScale,
+    /// Explicit congestion notification (RFC 3168): offered, and agreed to when offered.
+    pub ecn: bool,
+    /// Congestion control.
+    pub congestion: Algorithm,
+    /// The initial congestion window in segments: 10 (RFC 6928).
+    pub initial_window: u32,
+    /// Nagle's algorithm (RFC 9293 section 3.7.4, SHLD-7: on).
+    pub nagle: bool,
+    /// How long an acknowledgment may wait for company; `None` acknowledges at once. 40 ms, well below
+    /// the 500 ms of MUST-40, as Linux does: a sender's RTO floor of 200 ms is never near.
+    pub delayed_ack: Option<Duration>,
+    /// Receive buffer; 6 MiB at most carries 500 Mbit/s over 100 ms.
+    pub recv_buffer: RecvBuffer,
+    /// Bytes the user may have waiting to be sent or acknowledged: 4 MiB.
+    pub send_buffer: usize,
+    /// RTO before the first measurement: 1 s (RFC 6298 section 2.1).
+    pub rto_initial: Duration,
+    /// Smallest RTO: 200 ms. RFC 6298 section 2.4 says 1 s (SHOULD); every modern stack is lower,
+    /// because a delayed acknowledgment takes at most 40 ms on nearly all of them.
+    pub rto_min: Duration,
+    /// Largest RTO: 120 s, above the 60 s that RFC 6298 section 2.5 asks for at least.
+    pub rto_max: Duration,
+    /// Duplicate acknowledgments that mean loss: 3 (RFC 5681 section 2, RFC 6675 section 2).
+    pub dup_thresh: u32,
+    /// SYNs sent again before giving up: 6, which is 127 s with backoff, near R2 of 3 minutes (MUST-23).
+    pub syn_retries: u32,
+    /// Times the same data is sent again before giving up: 15, which is beyond R2 of 100 s (SHLD-11).
+    pub retries: u32,
+    /// Gives up when data stays unacknowledged this long (RFC 9293 section 3.9.1.1, RFC 5482).
+    pub user_timeout: Option<Duration>,
+    /// Idle time after which the peer is asked whether it is still there (SHLD-12: off).
+    pub keepalive: Option<Duration>,
+    /// Time in TIME-WAIT: 60 s, twice the 30 s that a segment is assumed to live at most.
+    pub time_wait: Duration,
+    /// Time in FIN-WAIT-2 when nobody reads any more: 60 s, as other stacks do against peers that vanish.
+    pub fin_wait_2: Duration,
+    /// Bytes that may leave as one super-segment; at most 65,535 less headers. One MSS when smaller.
+    pub max_burst: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            mss: 1460,
+            sack: true,
+            timestamps: true,
+            window_scale: WindowScale::Auto,
+            ecn: true,
+            congestion: Algorithm::Cubic,
+            initial_window: 10,
+            nagle: true,
+            delayed_ack: Some(Duration::from_millis(40)),
+            recv_buffer: RecvBuffer::Auto { max: 6 << 20 },
+            send_buffer: 4 << 20,
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_millis(200),
+            rto_max: Duration::from_secs(120),
+            dup_thresh: 3,
+            syn_retries: 6,
+            retries: 15,
+            user_timeout: None,
+            keepalive: None,
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+            max_burst: 64_000,
+        }
+    }
+}
+
+impl Config {
+    /// The shift to offer, `None` when window scaling is off.
+    pub fn scale_offer(&self) -> Option<u8> {
+        match self.window_scale {
+            WindowScale::Off => None,
+            WindowScale::Shift(shift) => Some(shift.min(MAX_SHIFT)),
+            WindowScale::Auto => {
+                let max = self.recv_buffer.max();
+                Some((0..MAX_SHIFT).find(|shift| max >> shift <= 0xffff).unwrap_or(MAX_SHIFT))
+            }
+        }
+    }
+}
+
+/// The largest shift (RFC 7323 section 2.3).
+pub const MAX_SHIFT: u8 = 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_is_the_smallest_that_expresses_the_buffer() {
+        let offer = |max| Config { recv_buffer: RecvBuffer::Fixed(max), ..Config::default() }.scale_offer();
+        assert_eq!(offer(0xffff), Some(0));
+        assert_eq!(offer(0x10000), Some(1));
+        assert_eq!(offer(6 << 20), Some(7));
+        assert_eq!(offer(1 << 40), Some(14));
+    }
+}

@@ -1,0 +1,342 @@
+//! The connection: its parts, and what an observer may see.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::ack_policy::{AckPolicy, Limiter};
+use super::config::Config;
+use super::congestion::Controller;
+use super::ecn::Ecn;
+use super::error::CloseReason;
+use super::recovery::Recovery;
+use super::recv_buffer::RecvBuffer;
+use super::rto::Rto;
+use super::scoreboard::Scoreboard;
+use super::send_buffer::SendBuffer;
+use super::state::State;
+use super::stats::Stats;
+use super::tcb::{Rcv, Snd};
+use super::timers::{Timer, Timers};
+use super::timestamps::Timestamps;
+use crate::time::Time;
+use crate::wire::SeqNum;
+use crate::wire::icmp::IcmpKind;
+
+/// The smallest MSS we send with, whatever the peer says: room for 40 bytes of options and some text. A peer
+/// that announces less makes us send thousands of headers (CVE-2019-11479).
+pub(super) const MIN_MSS: u16 = 88;
+/// The MSS of a peer that announces none (RFC 9293 MUST-15).
+pub(super) const DEFAULT_MSS_V4: u16 = 536;
+/// The same for IPv6.
+pub(super) const DEFAULT_MSS_V6: u16 = 1220;
+
+/// One connection. The module's documentation says how to drive it.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) state: State,
+    pub(super) opening: Opening,
+    pub(super) snd: Snd,
+    pub(super) rcv: Rcv,
+    pub(super) out: SendBuffer,
+    pub(super) inb: RecvBuffer,
+    /// The user closed: a FIN follows the last byte of `out`.
+    pub(super) fin_queued: bool,
+    /// Nobody will read: text that arrives now is answered by RST (RFC 1122 section 4.2.2.13).
+    pub(super) detached: bool,
+    /// SACK was offered, later agreed.
+    pub(super) sack: bool,
+    pub(super) timestamps: Timestamps,
+    pub(super) ecn: Ecn,
+    pub(super) board: Scoreboard,
+    pub(super) recovery: Recovery,
+    pub(super) congestion: Box<dyn Controller>,
+    pub(super) rto: Rto,
+    pub(super) acks: AckPolicy,
+    pub(super) answers: Limiter,
+    /// A stretch that arrived twice, for the next SACK option (RFC 2883).
+    pub(super) dsack: Option<Range<u64>>,
+    pub(super) tuning: Tuning,
+    pub(super) persist: Persist,
+    pub(super) keepalive: KeepAlive,
+    pub(super) timers: Timers,
+    /// A RST that waits to leave: sequence number, and acknowledgment number if it carries one.
+    pub(super) reset: Option<(SeqNum, Option<SeqNum>)>,
+    pub(super) events: Events,
+    /// When data was last sent, for the restart after idle time (RFC 5681 section 4.1).
+    pub(super) last_sent: Option<Time>,
+    /// The last ICMP error that did not end the connection.
+    pub(super) soft_error: Option<IcmpKind>,
+    pub(super) ended: Option<CloseReason>,
+    pub(super) stats: Stats,
+}
+
+/// Our SYN.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opening {
+    /// OPEN was active.
+    pub active: bool,
+    /// The SYN, or SYN-ACK, is to be sent.
+    pub due: bool,
+    /// How often it was.
+    pub sends: u32,
+    /// When it was first sent.
+    pub sent: Option<Time>,
+    /// Both ends sent the window scale option (RFC 7323 section 2.2).
+    pub scaled: bool,
+}
+
+/// Receive-buffer auto-tuning: the buffer is kept at twice what the user took in the last round trip, so that
+/// the window never is what limits a sender that is still speeding up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tuning {
+    pub since: Option<Time>,
+    pub taken: usize,
+}
+
+/// Asking a peer whose window is closed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Persist {
+    /// A probe is to be sent.
+    pub due: bool,
+    /// Probes in a row; the interval doubles with each.
+    pub probes: u32,
+    /// Of those, the ones since the peer was last heard.
+    pub unanswered: u32,
+}
+
+/// Asking an idle peer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeepAlive {
+    pub due: bool,
+    pub unanswered: u32,
+}
+
+/// What the user is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// ESTABLISHED is reached.
+    Connected,
+    /// There is something to receive, or the peer's end.
+    Readable,
+    /// There is room to send again.
+    Writable,
+    /// It is over.
+    Closed(CloseReason),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Events {
+    pub connected: bool,
+    pub readable: bool,
+    pub writable: bool,
+    pub closed: bool,
+    /// The user was told that there is no room.
+    pub wants_room: bool,
+}
+
+impl Connection {
+    /// What happened since the last call, one at a time.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.events.connected) {
+            return Some(Event::Connected);
+        }
+        if std::mem::take(&mut self.events.readable) {
+            return Some(Event::Readable);
+        }
+        if std::mem::take(&mut self.events.writable) {
+            return Some(Event::Writable);
+        }
+        let reason = self.ended?;
+        std::mem::take(&mut self.events.closed).then_some(Event::Closed(reason))
+    }
+
+    /// When [`Connection::on_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Our address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The peer's address.
+    pub fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// How this end behaves.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// SND.UNA.
+    pub fn snd_una(&self) -> SeqNum {
+        self.snd.una
+    }
+
+    /// SND.NXT.
+    pub fn snd_nxt(&self) -> SeqNum {
+        self.snd.nxt
+    }
+
+    /// SND.WND in bytes.
+    pub fn snd_wnd(&self) -> u32 {
+        self.snd.wnd
+    }
+
+    /// ISS.
+    pub fn iss(&self) -> SeqNum {
+        self.snd.iss
+    }
+
+    /// RCV.NXT.
+    pub fn rcv_nxt(&self) -> SeqNum {
+        self.rcv_text_nxt() + u32::from(self.rcv.fin_taken)
+    }
+
+    /// RCV.WND in bytes: what we have offered and the peer has not used.
+    pub fn rcv_wnd(&self) -> u32 {
+        self.rcv.adv.offset_from(self.rcv_nxt()).max(0) as u32
+    }
+
+    /// SMSS: payload bytes in a full segment with the options that every segment carries (RFC 5681 section 2).
+    pub fn smss(&self) -> u32 {
+        let options = if self.timestamps.on { 12 } else { 0 };
+        u32::from(self.snd.mss) - options
+    }
+
+    /// cwnd in bytes.
+    pub fn cwnd(&self) -> u32 {
+        self.congestion.window()
+    }
+
+    /// ssthresh in bytes.
+    pub fn ssthresh(&self) -> u32 {
+        self.congestion.slow_start_threshold()
+    }
+
+    /// Bytes thought to be in the network (RFC 6675 section 4).
+    pub fn pipe(&self) -> u32 {
+        self.board.pipe().saturating_sub(self.recovery.departed())
+    }
+
+    /// Bytes sent and not acknowledged.
+    pub fn flight(&self) -> u32 {
+        self.board.outstanding()
+    }
+
+    /// Round-trip times and RTO.
+    pub fn rto(&self) -> &Rto {
+        &self.rto
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Whether both ends agreed on SACK, timestamps and ECN, in this order.
+    pub fn agreed(&self) -> (bool, bool, bool) {
+        (self.sack, self.timestamps.on, self.ecn.agreed())
+    }
+
+    /// The shifts of the peer's window and of ours.
+    pub fn window_shifts(&self) -> (u8, u8) {
+        (self.snd.shift, self.rcv.shift)
+    }
+
+    /// Why it ended, once it has.
+    pub fn ended(&self) -> Option<CloseReason> {
+        self.ended
+    }
+
+    /// Nothing is left to do or to send: the connection can be forgotten.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Closed && self.reset.is_none()
+    }
+
+    /// All bytes that the user gave us, and our FIN if there is one, are acknowledged.
+    pub fn all_acknowledged(&self) -> bool {
+        self.out.is_empty() && (!self.fin_queued || self.fin_acknowledged())
+    }
+
+    /// The state and the numbers that explain what is sent, in one line.
+    pub fn describe(&self) -> String {
+        let ssthresh = match self.ssthresh() {
+            u32::MAX => String::from("-"),
+            bytes => bytes.to_string(),
+        };
+        format!(
+            "{} cwnd {} ssthresh {ssthresh} pipe {} rto {}",
+            self.state,
+            self.cwnd(),
+            self.pipe(),
+            humantime::format_duration(Duration::from_millis(self.rto.current().as_millis() as u64)),
+        )
+    }
+
+    /// The sequence number of the next text that we wait for.
+    pub(super) fn rcv_text_nxt(&self) -> SeqNum {
+        self.rcv.irs + 1 + self.inb.next() as u32
+    }
+
+    /// The sequence number of stream offset `offset`.
+    pub(super) fn rcv_seq(&self, offset: u64) -> SeqNum {
+        self.rcv.irs + 1 + offset as u32
+    }
+
+    /// The sequence number of our FIN, once the user has closed.
+    pub(super) fn fin_seq(&self) -> Option<SeqNum> {
+        self.fin_queued.then(|| self.out.end())
+    }
+
+    pub(super) fn fin_acknowledged(&self) -> bool {
+        self.fin_seq().is_some_and(|fin| self.snd.una.after(fin))
+    }
+
+    /// Text and FIN that were never sent.
+    pub(super) fn unsent(&self) -> u32 {
+        let end = self.out.end() + u32::from(self.fin_queued);
+        end.offset_from(self.snd.nxt).max(0) as u32
+    }
+
+    pub(super) fn go(&mut self, to: State) {
+        debug_assert!(self.state.may_become(to), "{} to {to}", self.state);
+        self.state = to;
+    }
+
+    /// The connection is over: timers stop, the user is told.
+    pub(super) fn end(&mut self, reason: CloseReason) {
+        self.go(State::Closed);
+        self.timers.stop_all();
+        self.tell_end(reason);
+    }
+
+    /// TIME-WAIT: the user's part is over, the timer runs (section 3.10.7.4).
+    pub(super) fn enter_time_wait(&mut self, now: Time) {
+        if self.state != State::TimeWait {
+            self.go(State::TimeWait);
+            self.tell_end(CloseReason::Done);
+        }
+        self.timers.stop_all();
+        self.timers.set(Timer::TimeWait, now + self.config.time_wait);
+    }
+
+    fn tell_end(&mut self, reason: CloseReason) {
+        if self.ended.is_none() {
+            self.ended = Some(reason);
+            self.events.closed = true;
+            self.events.readable = true;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! One TCP connection (RFC 9293), with no I/O, no clock and no randomness of its own.
+//!
+//! [`Connection`] is driven from outside. Its methods come in four families, told by their names:
+//!
+//! - `on_*`: something arrived. [`Connection::on_segment`], [`Connection::on_icmp`], [`Connection::on_timeout`].
+//! - The user calls of RFC 9293 section 3.9.1: [`Connection::open`], [`Connection::accept`] (a passive OPEN that
+//!   already knows its SYN), [`Connection::send`], [`Connection::receive`], [`Connection::shutdown`] (CLOSE),
+//!   [`Connection::abort`], and the getters below for STATUS.
+//! - `poll_*`: what to do now. After every input ask [`Connection::poll_transmit`] until it has nothing more,
+//!   then [`Connection::poll_event`], then [`Connection::poll_timeout`] for when to call `on_timeout`.
+//! - Getters, for observers.
+//!
+//! Time only moves forward: each `now` is at least the one before. The same inputs give the same outputs,
+//! byte for byte; simulation, replay and scripts stand on that.
+//!
+//! ```text
+//!                    now, segments, timeouts
+//!                              |
+//!            send() --> [ Connection ] --> receive()
+//!                              |
+//!             segments with their reason, events, next deadline
+//! ```
+//!
+//! | file            | subject | source |
+//! |-----------------|---------|--------|
+//! | `connection`    | the type, its parts, getters | |
+//! | `calls`         | OPEN, SEND, RECEIVE, CLOSE, ABORT | RFC 9293 section 3.10.1 to 3.10.6 |
+//! | `arrives/`      | SEGMENT ARRIVES, a file per check | section 3.10.7, RFC 5961 |
+//! | `timeout`       | what each timer does | section 3.10.8, RFC 6298 |
+//! | `output`        | what to send next | section 3.8.6, RFC 5681, 6675 |
+//! | `emit`          | that decision as a segment with its options | |
+//! | `recovery`      | from duplicate acknowledgments to fast recovery | RFC 5681, 6582, 6675, 3042 |
+//! | `scoreboard`    | what is in flight and lost | RFC 2018, 6675 |
+//! | `congestion/`   | Reno and CUBIC | RFC 5681, 9438, 6928 |
+//! | `rto`           | round-trip times and the timeout | RFC 6298 |
+//! | `ack_policy`    | when an acknowledgment is due | RFC 1122, 5681 |
+//! | `recv_buffer`, `ranges` | received bytes, in order and not; SACK blocks | RFC 2018, 2883 |
+//! | `send_buffer`   | bytes to send | |
+//! | `timestamps`    | the option's clock and PAWS | RFC 7323 |
+//! | `ecn`           | explicit congestion notification | RFC 3168 |
+//! | `isn`           | initial sequence numbers | RFC 6528 |
+//! | `state`, `tcb`, `config`, `timers`, `segment`, `stats`, `error` | values | |
+//!
+//! Where we differ from what an RFC recommends, the reason stands at the place: the RTO floor
+//! ([`Config::rto_min`]), and text on a SYN that opens passively, which is left for the peer to send again.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+mod ack_policy;
+mod arrives;
+mod calls;
+pub mod config;
+pub mod congestion;
+mod connection;
+mod ecn;
+mod emit;
+pub mod error;
+pub mod isn;
+mod output;
+pub mod ranges;
+mod recovery;
+mod recv_buffer;
+pub mod rto;
+pub mod scoreboard;
+pub mod segment;
+mod send_buffer;
+pub mod state;
+pub mod stats;
+mod tcb;
+#[cfg(test)]
+mod tests;
+mod timeout;
+pub mod timers;
+mod timestamps;
+
+pub use config::{Config, RecvBuffer, WindowScale};
+pub use congestion::Algorithm;
+pub use connection::{Connection, Event};
+pub use error::{CallError, CloseReason};
+pub use isn::Secret;
+pub use segment::{Disposition, Reason, Segment, Transmit, reset_for};
+pub use state::State;
+pub use stats::Stats;

@@ -1,0 +1,186 @@
+//! What to send next.
+//!
+//! [`Connection::next_step`] looks and decides; [`Connection::poll_transmit`] does it. The order matters: a reset
+//! ends everything, what is lost goes before what is new, and a bare acknowledgment only leaves when nothing else
+//! carries it.
+
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::recovery::Phase;
+use super::segment::{Reason, Transmit};
+use super::state::State;
+use super::timers::Timer;
+use crate::time::Time;
+use crate::wire::SeqNum;
+
+/// The override of RFC 9293 section 3.8.6.2.1 (0.1 to 1 s): data that is too small for a window that is too small
+/// leaves after this long.
+const SWS_OVERRIDE: Duration = Duration::from_millis(500);
+
+/// The next thing to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// RST.
+    Reset { seq: SeqNum, ack: Option<SeqNum> },
+    /// SYN or SYN-ACK.
+    Syn,
+    /// Sequence numbers again.
+    Again { start: SeqNum, end: SeqNum, reason: Reason },
+    /// Sequence numbers for the first time.
+    New { end: SeqNum, reason: Reason },
+    /// What a closed or tiny window is asked with.
+    Probe,
+    /// What an idle peer is asked with.
+    KeepAlive,
+    /// An acknowledgment alone.
+    Ack(Reason),
+}
+
+impl Connection {
+    /// The next segment to send, until there is none.
+    pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        let step = self.next_step(now)?;
+        Some(self.emit(now, step))
+    }
+
+    fn next_step(&mut self, now: Time) -> Option<Step> {
+        if let Some((seq, ack)) = self.reset {
+            return Some(Step::Reset { seq, ack });
+        }
+        match self.state {
+            State::Closed | State::Listen => return None,
+            State::SynSent | State::SynReceived => {
+                return match self.opening.due {
+                    true => Some(Step::Syn),
+                    false => self.acks.due().filter(|_| self.state == State::SynReceived).map(Step::Ack),
+                };
+            }
+            _ => {}
+        }
+        if self.state.sends()
+            && let Some(step) = self.next_data(now)
+        {
+            return Some(step);
+        }
+        if self.persist.due {
+            return Some(Step::Probe);
+        }
+        if self.keepalive.due {
+            return Some(Step::KeepAlive);
+        }
+        self.acks.due().map(Step::Ack)
+    }
+
+    /// RFC 6675 section 4, NextSeg, and RFC 5681 outside of recovery.
+    fn next_data(&mut self, now: Time) -> Option<Step> {
+        let smss = self.smss();
+        let pipe = self.pipe();
+        if pipe == 0
+            && self.board.is_empty()
+            && self.unsent() > 0
+            && self.last_sent.is_some_and(|last| now.since(last) > self.rto.current())
+        {
+            self.congestion.on_idle();
+            self.last_sent = None;
+        }
+        let room = self.congestion.window().saturating_sub(pipe);
+        if let Some(lost) = self.board.next_lost()
+            && (room >= smss || pipe == 0 || self.recovery.first_due)
+        {
+            let most = if self.recovery.first_due { smss } else { room.max(smss) };
+            let end = lost.end.earliest(lost.start + self.burst(most));
+            let reason = self.recovery.reason.unwrap_or(Reason::FastRetransmit);
+            return Some(Step::Again { start: lost.start, end, reason });
+        }
+        if let Some(new) = self.next_new(now, room, pipe) {
+            return Some(new);
+        }
+        if self.recovery.is_fast() && self.sack && room >= smss {
+            return self.next_rescue(smss);
+        }
+        None
+    }
+
+    /// New data and FIN, as far as both windows, Nagle and silly-window avoidance allow (section 3.8.6.2.1).
+    fn next_new(&mut self, now: Time, room: u32, pipe: u32) -> Option<Step> {
+        let unsent = self.unsent();
+        if unsent == 0 {
+            self.timers.stop(Timer::Persist);
+            return None;
+        }
+        let smss = self.smss();
+        let usable = self.snd.usable();
+        let offered = unsent.min(usable);
+        let mut len = self.burst(offered.min(room));
+        if len < smss && len < unsent && room < smss && pipe > 0 {
+            // The congestion window, not the data, is short: a fragment of a segment now would cost one later.
+            len = 0;
+        }
+        let whole = len - len % smss;
+        if len > whole && !self.small_may_leave(len, unsent, offered) {
+            len = whole;
+        }
+        if len == 0 {
+            self.wait_for_window(now, offered, unsent);
+            return None;
+        }
+        self.timers.stop(Timer::Persist);
+        self.persist.due = false;
+        let end = self.snd.nxt + len;
+        let fin_alone = self.fin_seq() == Some(self.snd.nxt);
+        let limited = self.recovery.dup_acks > 0 || self.recovery.phase != Phase::Open;
+        let reason = match (fin_alone, limited) {
+            (true, _) => Reason::Fin,
+            (false, true) => Reason::LimitedTransmit,
+            (false, false) => Reason::Data,
+        };
+        Some(Step::New { end, reason })
+    }
+
+    /// Whether a segment that is not full may leave: the last of what there is, when Nagle allows (RFC 9293
+    /// section 3.7.4: nothing unacknowledged), or half of the largest window ever seen.
+    fn small_may_leave(&self, len: u32, unsent: u32, offered: u32) -> bool {
+        let last = len == unsent;
+        let nagle_allows = !self.config.nagle || self.board.is_empty() || self.fin_queued;
+        last && nagle_allows || len == offered && offered < unsent && len >= self.snd.max_wnd / 2
+    }
+
+    /// Nothing can leave. When nothing in flight will bring an acknowledgment either, the peer must be asked.
+    fn wait_for_window(&mut self, now: Time, offered: u32, unsent: u32) {
+        if !self.board.is_empty() || self.persist.due || self.timers.get(Timer::Persist).is_some() {
+            return;
+        }
+        // Section 3.8.6.1: first after an RTO, then ever more slowly. A window that is open but silly waits less.
+        let doubled = self.rto.current().saturating_mul(1 << self.persist.probes.min(16));
+        let wait = match offered {
+            0 => doubled.min(self.config.rto_max),
+            _ if offered < unsent || offered < self.smss() => SWS_OVERRIDE,
+            _ => return,
+        };
+        self.timers.set(Timer::Persist, now + wait);
+    }
+
+    /// NextSeg rules 3 and 4.
+    fn next_rescue(&mut self, smss: u32) -> Option<Step> {
+        let reason = Reason::RescueRetransmit;
+        if let Some(doubtful) = self.board.next_doubtful() {
+            let end = doubtful.end.earliest(doubtful.start + smss);
+            return Some(Step::Again { start: doubtful.start, end, reason });
+        }
+        if self.recovery.rescued {
+            return None;
+        }
+        let last = self.board.last_unsacked().filter(|last| !last.lost)?;
+        self.recovery.rescued = true;
+        let start = last.start.latest(last.end - smss.min(last.len()));
+        Some(Step::Again { start, end: last.end, reason })
+    }
+
+    /// At most one super-segment, in whole segments where there are several.
+    fn burst(&self, len: u32) -> u32 {
+        let smss = self.smss();
+        let most = (self.config.max_burst as u32 / smss).max(1) * smss;
+        len.min(most)
+    }
+}

@@ -1,0 +1,117 @@
+//! Two hosts on a simulated wire, for tests that read as stories.
+#![allow(dead_code, reason = "each test file uses the part it needs")]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tcpkit::link::Observer;
+use tcpkit::link::impair::{Impair, Impairments};
+use tcpkit::link::sim::{WireConfig, wire};
+use tcpkit::net::{Host, Report, Runtime, TcpListener, TcpStream};
+use tcpkit::random::Random;
+use tcpkit::stack::HostConfig;
+use tcpkit::tcp::{Config, Secret};
+
+pub const CLIENT: [u8; 4] = [10, 0, 0, 1];
+pub const SERVER: [u8; 4] = [10, 0, 0, 2];
+
+pub fn server_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::from(SERVER), 80)
+}
+
+/// A client and a server, joined.
+pub struct Pair {
+    pub runtime: Runtime,
+    pub client: Host,
+    pub server: Host,
+}
+
+/// How to set a [`Pair`] up.
+pub struct Setup {
+    pub seed: u64,
+    pub client: Config,
+    pub server: Config,
+    pub wire: WireConfig,
+    pub impairments: Impairments,
+    pub observers: Vec<Box<dyn Observer>>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup {
+            seed: 1,
+            client: Config::default(),
+            server: Config::default(),
+            wire: WireConfig::default(),
+            impairments: Impairments::default(),
+            observers: Vec::new(),
+        }
+    }
+}
+
+impl Setup {
+    pub fn build(self) -> Pair {
+        let mut runtime = Runtime::new_virtual();
+        let mut random = Random::new(self.seed);
+        let (near, far) = wire(self.wire);
+        let mut host = |address: [u8; 4], tcp: Config| HostConfig {
+            addresses: vec![IpAddr::from(address)],
+            owns_addresses: true,
+            mtu: self.wire.mtu,
+            ttl: 64,
+            tcp,
+            secret: Secret([random.next_u64(), random.next_u64()]),
+            annotate: !self.observers.is_empty(),
+        };
+        let (client, server) = (host(CLIENT, self.client), host(SERVER, self.server));
+        let near = Impair::new(Box::new(near), &self.impairments, self.seed);
+        let client = runtime.attach(client, Box::new(near), self.observers);
+        let server = runtime.attach(server, Box::new(far), Vec::new());
+        Pair { runtime, client, server }
+    }
+}
+
+/// Bytes that show where they belong.
+pub fn pattern(len: usize) -> Vec<u8> {
+    let mut random = Random::new(len as u64);
+    (0..len.div_ceil(8)).flat_map(|_| random.next_u64().to_le_bytes()).take(len).collect()
+}
+
+/// What a transfer came to.
+pub struct Outcome {
+    pub received: Vec<u8>,
+    pub client: Report,
+    pub server: Report,
+    pub elapsed: Duration,
+}
+
+impl Pair {
+    /// The server sends `data` to whoever connects and closes; the client reads all of it and closes.
+    pub fn download(&mut self, data: Vec<u8>) -> io::Result<Outcome> {
+        let listener = TcpListener::bind(&self.server, server_address(), 16)?;
+        let (report_to, report_from) = std::sync::mpsc::channel();
+        self.runtime.spawner().spawn(async move {
+            let Ok(stream) = listener.accept().await else { return };
+            let _ = stream.write_all(&data).await;
+            stream.finish(Duration::from_secs(1_000_000)).await;
+            let _ = report_to.send(stream.report());
+        });
+        let client = self.client.clone();
+        let start = self.runtime.clock().now();
+        let (received, client) = self.runtime.block_on(async move {
+            let stream = TcpStream::connect(&client, server_address()).await?;
+            let mut received = Vec::new();
+            while stream.read_with(|bytes| {
+                received.extend_from_slice(bytes);
+                bytes.len()
+            }).await? > 0 {}
+            stream.shutdown();
+            stream.finished().await;
+            Ok::<_, io::Error>((received, stream.report()))
+        })??;
+        let elapsed = self.runtime.clock().now().since(start);
+        let server = report_from.try_recv().map_err(io::Error::other)?;
+        Ok(Outcome { received, client, server, elapsed })
+    }
+}
