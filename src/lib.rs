@@ -1,5 +1,7 @@
 //! TCP you can hold in your hand.
+pub mod app;
 pub mod capture;
+pub mod cli;
 pub mod link;
 pub mod net;
 pub mod random;

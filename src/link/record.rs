@@ -15,6 +15,24 @@ pub const INTERFACES: [&str; 2] = ["tcp", "impaired"];
 /// A capture on disk is never further behind than this, however busy the run.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The capture could not be written; found inside the `io::Error` that ended the run.
+#[derive(Debug)]
+pub struct CaptureError(pub io::Error);
+
+impl CaptureError {
+    fn wrap(error: io::Error) -> io::Error {
+        io::Error::other(CaptureError(error))
+    }
+}
+
+impl std::fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot write the capture: {}", self.0)
+    }
+}
+
+impl std::error::Error for CaptureError {}
+
 /// An [`Observer`] that writes a capture.
 pub struct Recorder {
     writer: Writer,
@@ -28,10 +46,10 @@ impl Recorder {
     }
 
     fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
-        self.writer.write(record)?;
+        self.writer.write(record).map_err(CaptureError::wrap)?;
         if record.time.since(self.flushed) >= FLUSH_INTERVAL {
             self.flushed = record.time;
-            self.writer.flush()?;
+            self.flush()?;
         }
         Ok(())
     }
@@ -62,7 +80,7 @@ impl Observer for Recorder {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.writer.flush().map_err(CaptureError::wrap)
     }
 }
 

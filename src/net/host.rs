@@ -54,6 +54,11 @@ impl Host {
         &self.0.clock
     }
 
+    /// On a shared address, `port` is ours: strangers on it are answered by RST.
+    pub fn guard(&self, port: u16) {
+        self.call(|stack, _| stack.guard(port));
+    }
+
     /// Looks at the stack.
     pub fn inspect<T>(&self, look: impl FnOnce(&Stack) -> T) -> T {
         look(&self.lock().stack)

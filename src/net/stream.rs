@@ -89,6 +89,17 @@ impl TcpStream {
             })
         })
         .await?;
+        // The acknowledgment that ends the handshake leaves before anything that could carry it, as it does where
+        // connecting is a call of its own; who looks at a capture expects three segments.
+        let mut seen = false;
+        poll_fn(|cx| match std::mem::replace(&mut seen, true) {
+            true => Poll::Ready(()),
+            false => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await;
         Ok(self)
     }
 
@@ -286,7 +297,8 @@ impl futures_io::AsyncWrite for TcpStream {
     }
 }
 
-impl hyper::rt::Read for TcpStream {
+/// By reference, so that whoever lends the stream to hyper still has it for its end.
+impl hyper::rt::Read for &TcpStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -301,7 +313,7 @@ impl hyper::rt::Read for TcpStream {
     }
 }
 
-impl hyper::rt::Write for TcpStream {
+impl hyper::rt::Write for &TcpStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_from(cx, data)
     }

@@ -1,0 +1,116 @@
+//! One HTTP/1.1 request and its answer.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+
+use super::server::into_io;
+use crate::net::TcpStream;
+
+/// What comes back, as it comes.
+pub trait Sink {
+    /// The status and the headers, and how long the body is to be, when that is known. An error ends the transfer.
+    fn on_head(&mut self, head: &Head) -> io::Result<()>;
+
+    /// A part of the body.
+    fn on_body(&mut self, part: &[u8]) -> io::Result<()>;
+}
+
+/// The answer's head.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Bytes that the body is to have, when the server says so.
+    pub length: Option<u64>,
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub enum FetchError {
+    /// The peer closed without a word.
+    EmptyReply,
+    /// What came back is not HTTP.
+    NotHttp(io::Error),
+    /// The connection ended inside the body.
+    Short {
+        /// Bytes of the body that came.
+        had: u64,
+        /// Bytes that were promised, when the server said.
+        promised: Option<u64>,
+        /// How it ended.
+        error: io::Error,
+    },
+    /// The connection failed.
+    Connection(io::Error),
+    /// The sink does not want more.
+    Sink(io::Error),
+}
+
+/// Sends `request` over `stream` and hands the answer to `sink`. Bytes of the body that came.
+pub async fn fetch(
+    stream: &TcpStream,
+    request: Request<Empty<Bytes>>,
+    sink: &mut dyn Sink,
+) -> Result<u64, FetchError> {
+    stream.set_nodelay(true);
+    let (mut sender, mut connection) =
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| FetchError::Connection(into_io(error)))?;
+    let mut exchange = std::pin::pin!(async {
+        let response = sender.send_request(request).await.map_err(|error| head_error(stream, error))?;
+        receive(response, sink).await
+    });
+    // hyper's connection does the work; the exchange only waits for it.
+    let mut driving = true;
+    poll_fn(|cx| {
+        if driving && Pin::new(&mut connection).poll(cx).is_ready() {
+            driving = false;
+        }
+        let outcome = exchange.as_mut().poll(cx);
+        if outcome.is_pending() && driving && Pin::new(&mut connection).poll(cx).is_ready() {
+            driving = false;
+            return exchange.as_mut().poll(cx);
+        }
+        match outcome {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn head_error(stream: &TcpStream, error: hyper::Error) -> FetchError {
+    let parse = error.is_parse();
+    let ended = error.is_incomplete_message();
+    let error = into_io(error);
+    if ended && stream.report().stats.bytes_in == 0 {
+        FetchError::EmptyReply
+    } else if parse || ended {
+        FetchError::NotHttp(error)
+    } else {
+        FetchError::Connection(error)
+    }
+}
+
+async fn receive(response: Response<Incoming>, sink: &mut dyn Sink) -> Result<u64, FetchError> {
+    let promised = response.body().size_hint().exact();
+    let (parts, mut body) = response.into_parts();
+    let head = Head { status: parts.status, headers: parts.headers, length: promised };
+    sink.on_head(&head).map_err(FetchError::Sink)?;
+    let mut had = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| FetchError::Short { had, promised, error: into_io(error) })?;
+        if let Some(part) = frame.data_ref() {
+            had += part.len() as u64;
+            sink.on_body(part).map_err(FetchError::Sink)?;
+        }
+    }
+    Ok(had)
+}

@@ -1,0 +1,5 @@
+//! HTTP/1.1 by hyper, over our streams.
+
+pub mod client;
+pub mod server;
+mod site;

@@ -1,0 +1,593 @@
+//! `tcpkit fetch`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::{FetchApp, FetchArgs, Global};
+use super::exit::{Exit, Failure};
+use super::save::Output;
+use super::session::{Options, Session};
+use super::summary::Summary;
+use super::target::{HostTarget, Target};
+use crate::app::http::client::{self, FetchError, Head, Sink};
+use crate::app::http::server::Site;
+use crate::app::plain;
+use crate::app::server::{Notice, Service, serve};
+use crate::net::{Report, TcpListener, TcpStream};
+use crate::wire::SeqNum;
+
+/// Redirects followed at most.
+const MOST_REDIRECTS: u32 = 10;
+
+/// Runs `tcpkit fetch`.
+pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
+    let mut target = Target::parse(&args.target, args.port)?;
+    let options =
+        Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
+    let mut output = choose_output(args, &target)?;
+    if output.is_stdout() && args.link.write.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::new(Exit::Usage, "body and capture cannot both go to standard output; use -o FILE"));
+    }
+    let mut redirects = 0;
+    loop {
+        let mut run = FetchRun::new(global, args, &options, &target, &mut output)?;
+        let outcome = run.transfer();
+        match outcome {
+            Ok(Done::Finished) => return Ok(Exit::Done),
+            Ok(Done::Redirect(next)) => {
+                redirects += 1;
+                if redirects > MOST_REDIRECTS {
+                    return Err(Failure::new(Exit::TooManyRedirects, format!("more than {MOST_REDIRECTS} redirects")));
+                }
+                if args.link.write.is_some() {
+                    let message = format!("redirected to {}; a capture holds one connection: fetch that", next.0);
+                    return Err(Failure::new(Exit::TooManyRedirects, message));
+                }
+                target = next.1;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+fn choose_output(args: &FetchArgs, target: &Target) -> Result<Output, Failure> {
+    if let Some(path) = &args.output {
+        return Ok(Output::to(path));
+    }
+    if !args.remote_name {
+        return Ok(Output::Stdout);
+    }
+    let name = match target {
+        Target::Sim(path) => path.file_name().map(PathBuf::from),
+        Target::Host(host) => {
+            let path = host.path.split(['?', '#']).next().unwrap_or_default();
+            path.rsplit('/').next().filter(|name| !name.is_empty()).map(PathBuf::from)
+        }
+    };
+    let name = name.ok_or_else(|| Failure::new(Exit::CannotWrite, "the URL names no file; use -o FILE"))?;
+    Ok(Output::to(&name))
+}
+
+enum Done {
+    Finished,
+    Redirect(Box<(String, Target)>),
+}
+
+/// One connection's worth of fetching.
+struct FetchRun<'a> {
+    global: &'a Global,
+    args: &'a FetchArgs,
+    target: &'a Target,
+    session: Session,
+    remote: SocketAddr,
+    host: Option<&'a HostTarget>,
+    output: &'a mut Output,
+    /// The simulated server's report, once its connection is over.
+    theirs: Arc<Mutex<Option<Report>>>,
+}
+
+impl<'a> FetchRun<'a> {
+    fn new(
+        global: &'a Global,
+        args: &'a FetchArgs,
+        options: &Options<'_>,
+        target: &'a Target,
+        output: &'a mut Output,
+    ) -> Result<Self, Failure> {
+        let theirs = Arc::new(Mutex::new(None));
+        let (session, remote, host) = match target {
+            Target::Sim(path) => {
+                let service = sim_service(path, args.app)?;
+                let session = options.simulate()?;
+                let remote = session.sim_address();
+                start_server(&session, remote, service, theirs.clone())?;
+                (session, remote, None)
+            }
+            Target::Host(host) => {
+                let default_port = match (host.raw || args.app == FetchApp::Raw, host.port) {
+                    (true, None) => return Err(Failure::new(Exit::Usage, "without HTTP the port must be named: host:port")),
+                    _ => 80,
+                };
+                let remote = host.resolve(default_port)?;
+                (options.connect_to(remote)?, remote.into(), Some(host))
+            }
+        };
+        Ok(FetchRun { global, args, target, session, remote, host, output, theirs })
+    }
+
+    fn raw(&self) -> bool {
+        self.args.app == FetchApp::Raw || self.host.is_some_and(|host| host.raw)
+    }
+
+    fn transfer(&mut self) -> Result<Done, Failure> {
+        let offset = self.offset()?;
+        let request = self.request(offset)?;
+        let mut input = self.input()?;
+        let raw = self.raw();
+        let host = self.session.host.clone();
+        let clock = self.session.runtime.clock().clone();
+        let local = self.local();
+        let (remote, isn) = (self.remote, self.args.tcp.isn.map(SeqNum));
+        let (connect_timeout, max_time) = (self.args.connect_timeout, self.args.max_time);
+        let simulated = self.session.peer.is_some();
+        let mut saver = Saver::new(self.output, self.args, offset, bar(self.global));
+        let reported = Arc::new(Mutex::new(None));
+        let report_to = reported.clone();
+        let start = clock.now();
+        let exchange = async {
+            let connecting = async { TcpStream::start(&host, local, remote, isn)?.established().await };
+            let timeout = || io::Error::new(io::ErrorKind::TimedOut, "--connect-timeout has passed");
+            let stream = clock.timeout(connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()));
+            let stream = stream.map_err(Trouble::Connect)?;
+            let keeper = Keeper { stream: &stream, report: &report_to };
+            let result = match &mut input {
+                Some(input) if raw => raw_exchange(&stream, input, &mut saver).await,
+                _ => client::fetch(&stream, request, &mut saver).await.map(drop).map_err(Trouble::Http),
+            };
+            let elapsed = clock.now().since(start);
+            // In a simulation patience costs nothing; a real peer gets two seconds to close.
+            stream.finish(if simulated { Duration::from_secs(3600) } else { crate::app::DRAIN }).await;
+            drop(keeper);
+            result.map(|()| elapsed)
+        };
+        let timed = clock.timeout(max_time, exchange);
+        let outcome = self.session.run(timed);
+        let (received, stop) = (saver.received, saver.finish());
+        self.conclude(outcome, received, clock.now().since(start), stop, &reported)
+    }
+
+    /// Ends the connections, prints the summary, and settles the exit code.
+    fn conclude(
+        &mut self,
+        outcome: Result<Result<Option<Result<Duration, Trouble>>, Exit>, Failure>,
+        received: u64,
+        so_far: Duration,
+        stop: Option<Stop>,
+        reported: &Mutex<Option<Report>>,
+    ) -> Result<Done, Failure> {
+        let patience = if self.session.peer.is_some() { Duration::from_secs(3600) } else { Duration::from_secs(1) };
+        let ours = reported.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if outcome.is_ok() {
+            self.session.settle(patience)?;
+            let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
+            self.session.linger(self.args.link.linger, rto)?;
+        }
+        let (verdict, elapsed) = match outcome {
+            Err(failure) => (Err(failure), so_far),
+            Ok(Err(exit)) => (Err(Failure::new(exit, "")), so_far),
+            Ok(Ok(None)) => {
+                let limit = self.args.max_time.unwrap_or_default();
+                let message = format!("--max-time {} has passed", humantime::format_duration(limit));
+                (Err(Failure::new(Exit::TimedOut, message)), so_far)
+            }
+            Ok(Ok(Some(Ok(elapsed)))) => (Ok(Done::Finished), elapsed),
+            Ok(Ok(Some(Err(trouble)))) => (self.judge(trouble, stop), so_far),
+        };
+        let verdict = verdict.and_then(|done| match done {
+            Done::Finished => self.output.complete().map(|()| Done::Finished).map_err(|error| {
+                Failure::new(Exit::CannotWrite, format!("cannot write {}: {error}", self.output.name()))
+            }),
+            redirect @ Done::Redirect(_) => Ok(redirect),
+        });
+        if !matches!(verdict, Ok(Done::Redirect(_))) {
+            self.summarize(received, elapsed, ours, verdict.as_ref().err().map(|failure| failure.message.clone()));
+        }
+        verdict
+    }
+
+    /// What the user is told about `trouble`.
+    fn judge(&self, trouble: Trouble, stop: Option<Stop>) -> Result<Done, Failure> {
+        let what = match self.host {
+            Some(host) => format!("{}:{}", host.host, self.remote.port()),
+            None => String::from("simulated server"),
+        };
+        let (exit, message) = match (trouble, stop) {
+            (_, Some(Stop::Redirect(location))) => return self.redirect(&location),
+            (_, Some(Stop::HttpError(status))) => (Exit::HttpError, format!("the server answers {status}")),
+            (_, Some(Stop::NoRange(status))) => {
+                (Exit::RangeRefused, format!("the server does not serve byte ranges here (it answers {status})"))
+            }
+            (_, Some(Stop::Complete)) => return Ok(Done::Finished),
+            (Trouble::Connect(error), _) => return Err(Failure::connection(&what, &error)),
+            (Trouble::Http(FetchError::Sink(error)) | Trouble::Write(error), _) => {
+                if self.output.is_stdout() && error.kind() == io::ErrorKind::BrokenPipe {
+                    return Err(Failure::new(Exit::Done, ""));
+                }
+                (Exit::CannotWrite, format!("cannot write {}: {error}", self.output.name()))
+            }
+            (Trouble::Input(error), _) => (Exit::CannotRead, format!("cannot read what is to be sent: {error}")),
+            (Trouble::Http(FetchError::EmptyReply), _) => {
+                (Exit::EmptyReply, format!("{what} closed without an answer"))
+            }
+            (Trouble::Http(FetchError::NotHttp(error)), _) => {
+                (Exit::Reset, format!("what {what} answers is not HTTP ({error}); --app raw takes it as it is"))
+            }
+            (Trouble::Http(FetchError::Connection(error)) | Trouble::Raw(error), _) => {
+                return Err(Failure::connection(&what, &error));
+            }
+            (Trouble::Http(FetchError::Short { had, promised, error }), _) => self.short(had, promised, &error),
+        };
+        Err(Failure::new(exit, message))
+    }
+
+    fn short(&self, had: u64, promised: Option<u64>, error: &io::Error) -> (Exit, String) {
+        let exit = match error.kind() {
+            io::ErrorKind::ConnectionReset => Exit::Reset,
+            io::ErrorKind::TimedOut => Exit::TimedOut,
+            _ => Exit::Partial,
+        };
+        let promise = promised.map_or_else(String::new, |promised| format!(" of {promised} promised"));
+        let stays = self.output.remains().map_or_else(String::new, |part| {
+            format!("; what came is in {} (-C - goes on there)", part.display())
+        });
+        let how = match exit {
+            Exit::Partial => String::from("the server closed"),
+            _ => error.to_string(),
+        };
+        (exit, format!("{how} after {had} bytes{promise}{stays}"))
+    }
+
+    fn redirect(&self, location: &str) -> Result<Done, Failure> {
+        let next = match (location.contains("://"), self.target) {
+            (true, _) => Target::parse(location, None)?,
+            (false, Target::Host(host)) => Target::Host(HostTarget { path: location.into(), ..host.clone() }),
+            (false, Target::Sim(_)) => {
+                let message = format!("a simulated server redirects to {location}; end the folder's name with a slash");
+                return Err(Failure::new(Exit::TooManyRedirects, message));
+            }
+        };
+        Ok(Done::Redirect(Box::new((location.into(), next))))
+    }
+
+    fn summarize(&mut self, bytes: u64, elapsed: Duration, ours: Option<Report>, failure: Option<String>) {
+        let summary = Summary {
+            what: self.args.target.clone(),
+            transfer: Some((bytes, elapsed)),
+            ours,
+            theirs: self.theirs.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            incidents: self.session.runtime.incidents(0),
+            counters: self.session.host.inspect(|stack| *stack.counters()),
+            dropped_before_us: self.session.runtime.dropped_before_us(),
+            path: self.session.path.clone(),
+            seed: self.session.seed,
+            simulated: self.session.peer.is_some(),
+            failure: failure.filter(|message| !message.is_empty()),
+        };
+        // With the body on standard output the object goes beside it.
+        let mut out: Box<dyn Write> = match self.global.json && !self.output.is_stdout() {
+            true => Box::new(io::stdout()),
+            false => Box::new(io::stderr()),
+        };
+        let _ = if self.global.json {
+            writeln!(out, "{}", summary.json())
+        } else if self.global.quiet {
+            Ok(())
+        } else {
+            summary.print(&mut out)
+        };
+    }
+
+    fn local(&self) -> Option<SocketAddr> {
+        match &self.session.raw {
+            Some(raw) => raw.addresses.first().map(|address| SocketAddr::new(*address, raw.port)),
+            None => self.args.link.source_port.map(|port| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port))),
+        }
+    }
+
+    /// Where an earlier transfer is taken up.
+    fn offset(&self) -> Result<u64, Failure> {
+        match self.args.continue_at.as_deref() {
+            None => Ok(0),
+            Some("-") if self.output.is_stdout() => {
+                Err(Failure::new(Exit::Usage, "-C - goes on with a file; name it with -o"))
+            }
+            Some("-") => Ok(self.output.left_over()),
+            Some(offset) => offset
+                .parse()
+                .map_err(|_| Failure::new(Exit::Usage, format!("-C {offset}: write a number of bytes, or -"))),
+        }
+    }
+
+    fn request(&self, offset: u64) -> Result<Request<Empty<hyper::body::Bytes>>, Failure> {
+        let path = match (self.host, self.target) {
+            (Some(host), _) => host.path.clone(),
+            (None, Target::Sim(path)) if path.is_file() => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                format!("/{}", name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-._~".contains(c), "_"))
+            }
+            _ => String::from("/"),
+        };
+        let authority = self.host.map_or_else(|| String::from("server.example"), HostTarget::authority);
+        let method = if self.args.head { Method::HEAD } else { Method::GET };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, authority)
+            .header(header::USER_AGENT, concat!("tcpkit/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "*/*");
+        if let Some(range) = &self.args.range {
+            request = request.header(header::RANGE, format!("bytes={range}"));
+        } else if offset > 0 {
+            request = request.header(header::RANGE, format!("bytes={offset}-"));
+        }
+        let mut request = request
+            .body(Empty::new())
+            .map_err(|error| Failure::new(Exit::Usage, format!("such a request cannot be made: {error}")))?;
+        for line in &self.args.header {
+            let wrong = || Failure::new(Exit::Usage, format!("-H '{line}': write NAME: VALUE"));
+            let (name, value) = line.split_once(':').ok_or_else(wrong)?;
+            let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
+            let value: HeaderValue = value.trim().parse().map_err(|_| wrong())?;
+            request.headers_mut().insert(name, value);
+        }
+        Ok(request)
+    }
+
+    /// What is sent when no HTTP is spoken.
+    fn input(&self) -> Result<Option<Box<dyn Read + Send>>, Failure> {
+        if !self.raw() {
+            return match self.args.data {
+                Some(_) => Err(Failure::new(Exit::Usage, "--data is for --app raw")),
+                None => Ok(None),
+            };
+        }
+        Ok(Some(match self.args.data.as_deref() {
+            None if io::stdin().is_terminal() => Box::new(io::empty()),
+            None => Box::new(io::stdin()),
+            Some(data) => match data.strip_prefix('@') {
+                Some(file) => {
+                    Box::new(File::open(file).map_err(|error| Failure::reading(Path::new(file), &error))?)
+                }
+                None => Box::new(io::Cursor::new(data.as_bytes().to_vec())),
+            },
+        }))
+    }
+}
+
+/// What the server at the other end of a simulated wire does with what `sim:` names.
+fn sim_service(path: &Path, app: FetchApp) -> Result<Service, Failure> {
+    if path.as_os_str().is_empty() {
+        return Err(Failure::new(Exit::Usage, "sim: needs something to serve: sim:FILE or sim:FOLDER"));
+    }
+    let reading = |error: io::Error| Failure::reading(path, &error);
+    let metadata = std::fs::metadata(path).map_err(reading)?;
+    let verbatim = metadata.is_file() && plain::is_verbatim_response(path).map_err(reading)?;
+    if app == FetchApp::Raw || verbatim {
+        if metadata.is_dir() {
+            return Err(Failure::new(Exit::Usage, "a folder cannot be sent without HTTP; name a file"));
+        }
+        return Ok(Service::Raw(path.to_path_buf()));
+    }
+    Site::new(path).map(Service::Http).map_err(reading)
+}
+
+fn start_server(
+    session: &Session,
+    address: SocketAddr,
+    service: Service,
+    theirs: Arc<Mutex<Option<Report>>>,
+) -> Result<(), Failure> {
+    let Some(peer) = &session.peer else { return Ok(()) };
+    let listener = TcpListener::bind(peer, address, 128).map_err(|error| Failure::connection("serving", &error))?;
+    let (clock, spawner) = (session.runtime.clock().clone(), session.runtime.spawner());
+    let tell = Arc::new(move |notice| {
+        if let Notice::Done { report, .. } = notice {
+            *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(*report);
+        }
+    });
+    session.runtime.spawner().spawn(async move {
+        // Its errors show at our end.
+        let _ = serve(listener, service, clock, spawner, None, tell).await;
+    });
+    Ok(())
+}
+
+/// Notes what has happened on a stream when it goes out of use, however that comes about.
+struct Keeper<'a> {
+    stream: &'a TcpStream,
+    report: &'a Mutex<Option<Report>>,
+}
+
+impl Drop for Keeper<'_> {
+    fn drop(&mut self) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.stream.report());
+    }
+}
+
+/// What went wrong.
+enum Trouble {
+    Connect(io::Error),
+    Http(FetchError),
+    Raw(io::Error),
+    Input(io::Error),
+    Write(io::Error),
+}
+
+/// Sends the input and takes what comes, both at once, until both are at their end.
+async fn raw_exchange(
+    stream: &TcpStream,
+    input: &mut (dyn Read + Send),
+    saver: &mut Saver<'_>,
+) -> Result<(), Trouble> {
+    saver.output.open(0).map_err(Trouble::Write)?;
+    let sending = async {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            // Standard input is read as it comes; a pipe that stays open keeps our side open.
+            let len = input.read(&mut buffer).map_err(Trouble::Input)?;
+            if len == 0 {
+                stream.shutdown();
+                return Ok(());
+            }
+            if stream.write_all(&buffer[..len]).await.is_err() {
+                // The reading half says why.
+                return Ok(());
+            }
+        }
+    };
+    let receiving = async {
+        loop {
+            let mut wrote = Ok(());
+            let taken = stream
+                .read_with(|bytes| {
+                    wrote = saver.on_body(bytes);
+                    bytes.len()
+                })
+                .await
+                .map_err(Trouble::Raw)?;
+            wrote.map_err(Trouble::Write)?;
+            if taken == 0 {
+                return Ok(());
+            }
+        }
+    };
+    let (mut sending, mut receiving) = (Some(Box::pin(sending)), std::pin::pin!(receiving));
+    std::future::poll_fn(move |cx| {
+        if let Some(future) = &mut sending
+            && let std::task::Poll::Ready(result) = future.as_mut().poll(cx)
+        {
+            sending = None;
+            if let Err(trouble) = result {
+                return std::task::Poll::Ready(Err(trouble));
+            }
+        }
+        receiving.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Why a body is not taken, though nothing is wrong with the connection.
+enum Stop {
+    Redirect(String),
+    HttpError(StatusCode),
+    NoRange(StatusCode),
+    /// All of it is here already.
+    Complete,
+}
+
+/// Writes the body, shows how far it is.
+struct Saver<'a> {
+    output: &'a mut Output,
+    args: &'a FetchArgs,
+    offset: u64,
+    received: u64,
+    bar: Option<ProgressBar>,
+    stop: Option<Stop>,
+}
+
+impl<'a> Saver<'a> {
+    fn new(output: &'a mut Output, args: &'a FetchArgs, offset: u64, bar: Option<ProgressBar>) -> Self {
+        Saver { output, args, offset, received: 0, bar, stop: None }
+    }
+
+    fn finish(self) -> Option<Stop> {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.stop
+    }
+
+    fn refuse(&mut self, stop: Stop) -> io::Error {
+        self.stop = Some(stop);
+        io::Error::other("not wanted")
+    }
+
+    fn write_head(&mut self, head: &Head) -> io::Result<()> {
+        let reason = head.status.canonical_reason().unwrap_or_default();
+        let mut text = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
+        for (name, value) in &head.headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+        text.extend_from_slice(b"\r\n");
+        self.output.write(&text)
+    }
+}
+
+impl Sink for Saver<'_> {
+    fn on_head(&mut self, head: &Head) -> io::Result<()> {
+        let status = head.status;
+        if self.args.location
+            && status.is_redirection()
+            && let Some(location) = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok())
+        {
+            let location = location.to_string();
+            return Err(self.refuse(Stop::Redirect(location)));
+        }
+        if self.args.fail && (status.is_client_error() || status.is_server_error()) {
+            return Err(self.refuse(Stop::HttpError(status)));
+        }
+        if self.offset > 0 {
+            let complete = format!("bytes */{}", self.offset);
+            let range = head.headers.get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
+            if status == StatusCode::RANGE_NOT_SATISFIABLE && range == Some(complete.as_str()) {
+                self.output.open(self.offset)?;
+                return Err(self.refuse(Stop::Complete));
+            }
+            if status != StatusCode::PARTIAL_CONTENT {
+                return Err(self.refuse(Stop::NoRange(status)));
+            }
+        }
+        self.output.open(self.offset)?;
+        if self.args.include || self.args.head {
+            self.write_head(head)?;
+        }
+        if let (Some(bar), Some(length)) = (&self.bar, head.length) {
+            bar.set_length(length);
+        }
+        Ok(())
+    }
+
+    fn on_body(&mut self, part: &[u8]) -> io::Result<()> {
+        self.received += part.len() as u64;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.received);
+            // Short transfers show nothing.
+            if bar.is_hidden() && bar.elapsed() > Duration::from_secs(1) {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        }
+        self.output.write(part)
+    }
+}
+
+/// A progress bar, where there is a terminal for it and nothing else is printed there.
+fn bar(global: &Global) -> Option<ProgressBar> {
+    if global.quiet || global.verbose > 0 || !io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}").ok()?;
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    Some(bar.with_style(style.progress_chars("=> ")))
+}

@@ -1,0 +1,107 @@
+//! `tcpkit handshake`: the segments, one a line, and the outcome.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::{Global, HandshakeArgs};
+use super::exit::{Exit, Failure};
+use super::session::{Options, Session};
+use super::summary::agreed;
+use super::target::Target;
+use super::units::show_duration;
+use crate::net::{TcpListener, TcpStream};
+use crate::wire::SeqNum;
+
+/// Runs `tcpkit handshake`.
+pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
+    // With --json standard output is for the object alone.
+    let trace = !global.quiet && !global.json;
+    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace };
+    if trace && args.link.write.as_deref() == Some(std::path::Path::new("-")) {
+        return Err(Failure::new(Exit::Usage, "segments and capture cannot both go to standard output; add --quiet"));
+    }
+    let (mut session, remote, name) = match Target::parse(&args.target, args.port)? {
+        Target::Sim(path) if !path.as_os_str().is_empty() => {
+            return Err(Failure::new(Exit::Usage, "handshake serves nothing; write sim: alone"));
+        }
+        Target::Sim(_) => {
+            let session = options.simulate()?;
+            let remote = session.sim_address();
+            listen(&session, remote)?;
+            (session, remote, String::from("simulated server"))
+        }
+        Target::Host(host) => {
+            let remote = host.resolve(80)?;
+            (options.connect_to(remote)?, SocketAddr::from(remote), format!("{}:{}", host.host, remote.port()))
+        }
+    };
+    let host = session.host.clone();
+    let clock = session.runtime.clock().clone();
+    let local = match &session.raw {
+        Some(raw) => raw.addresses.first().map(|address| SocketAddr::new(*address, raw.port)),
+        None => args.link.source_port.map(|port| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port))),
+    };
+    let start = clock.now();
+    let knock = async {
+        let connecting =
+            async { TcpStream::start(&host, local, remote, args.tcp.isn.map(SeqNum))?.established().await };
+        let timeout = || io::Error::new(io::ErrorKind::TimedOut, "no answer");
+        let stream = clock.timeout(args.connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()))?;
+        let elapsed = clock.now().since(start);
+        let report = stream.report();
+        stream.finish(crate::app::DRAIN).await;
+        Ok::<_, io::Error>((elapsed, report))
+    };
+    let outcome = session.run(knock)?;
+    session.settle(Duration::from_secs(1))?;
+    let verdict = match outcome {
+        Err(exit) => Err(Failure::new(exit, "")),
+        Ok(Err(error)) => Err(Failure::connection(&name, &error)),
+        Ok(Ok((elapsed, report))) => {
+            session.linger(args.link.linger, report.rto)?;
+            let _ = if global.json {
+                let (sack, timestamps, ecn) = report.agreed;
+                let object = json!({
+                    "target": args.target, "open": true, "seconds": elapsed.as_secs_f64(),
+                    "local": report.local.to_string(), "remote": report.remote.to_string(),
+                    "syn_retransmits": report.stats.syn_retransmits,
+                    "sack": sack, "timestamps": timestamps, "ecn": ecn,
+                });
+                writeln!(io::stdout(), "{object}")
+            } else if global.quiet {
+                Ok(())
+            } else {
+                let again = match report.stats.syn_retransmits {
+                    0 => String::new(),
+                    count => format!(" after {count} SYN retransmissions"),
+                };
+                writeln!(io::stdout(), "{name} is open: {}{again}; {}", show_duration(elapsed), agreed(&report))
+            };
+            Ok(Exit::Done)
+        }
+    };
+    if let (Some(seed), true) = (session.seed, !global.quiet && !global.json && !args.impair.rules().is_none()) {
+        let _ = writeln!(io::stderr(), "seed {seed}");
+    }
+    if let (Err(failure), true) = (&verdict, global.json) {
+        let object = json!({ "target": args.target, "open": false, "failure": failure.message });
+        let _ = writeln!(io::stdout(), "{object}");
+    }
+    verdict
+}
+
+/// The other end of a simulated handshake: accepts, and closes when we do.
+fn listen(session: &Session, address: SocketAddr) -> Result<(), Failure> {
+    let Some(peer) = &session.peer else { return Ok(()) };
+    let listener = TcpListener::bind(peer, address, 1).map_err(|error| Failure::connection("listening", &error))?;
+    session.runtime.spawner().spawn(async move {
+        while let Ok(stream) = listener.accept().await {
+            let _ = crate::app::plain::discard(&stream).await;
+            stream.finish(crate::app::DRAIN).await;
+        }
+    });
+    Ok(())
+}

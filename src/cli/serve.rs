@@ -1,0 +1,158 @@
+//! `tcpkit serve`.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use colored::Colorize;
+use serde_json::json;
+
+use super::args::{Global, ServeApp, ServeArgs};
+use super::exit::{Exit, Failure};
+use super::session::Options;
+use super::summary::Summary;
+use super::units::show_bytes;
+use crate::app::http::server::Site;
+use crate::app::plain;
+use crate::app::server::{Notice, Service, Tell, serve};
+use crate::net::TcpListener;
+use crate::tcp::CloseReason;
+
+/// How long connections get to close after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs `tcpkit serve`.
+pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
+    let service = service(args)?;
+    let port = args.port.unwrap_or(match service {
+        Service::Echo => 7,
+        Service::Discard => 9,
+        Service::Http(_) | Service::Raw(_) => 80,
+    });
+    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
+    let mut session = options.listen_on(port)?;
+    let port = session.raw.as_ref().map_or(port, |raw| raw.port);
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let listener = TcpListener::bind(&session.host, address, args.backlog)
+        .map_err(|error| Failure::connection("listening", &error))?;
+    let what = describe(&service, args.path.as_deref());
+    if !global.quiet {
+        let _ = writeln!(io::stderr(), "serving {what} on port {port}; {}", session.path);
+    }
+    let limit = if args.once { Some(1) } else { args.count };
+    let (clock, spawner) = (session.runtime.clock().clone(), session.runtime.spawner());
+    let serving = serve(listener, service, clock, spawner, limit, teller(global));
+    let outcome = session.run(serving)?;
+    session.settle(GRACE)?;
+    session.linger(args.link.linger, Duration::ZERO)?;
+    let summary = Summary {
+        what: format!("served {what}"),
+        transfer: None,
+        ours: None,
+        theirs: None,
+        incidents: session.runtime.incidents(0),
+        counters: session.host.inspect(|stack| *stack.counters()),
+        dropped_before_us: session.runtime.dropped_before_us(),
+        path: session.path.clone(),
+        seed: session.seed,
+        simulated: false,
+        failure: None,
+    };
+    let _ = if global.json {
+        writeln!(io::stdout(), "{}", summary.json())
+    } else if global.quiet {
+        Ok(())
+    } else {
+        summary.print(&mut io::stderr())
+    };
+    match outcome {
+        Ok(Ok(())) => Ok(Exit::Done),
+        Ok(Err(error)) => Err(Failure::connection("accepting", &error)),
+        Err(exit) => Ok(exit),
+    }
+}
+
+fn service(args: &ServeArgs) -> Result<Service, Failure> {
+    let path = || args.path.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "name a file or a folder to serve"));
+    match args.app {
+        Some(ServeApp::Echo) => Ok(Service::Echo),
+        Some(ServeApp::Discard) => Ok(Service::Discard),
+        Some(ServeApp::Raw) => {
+            let path = path()?;
+            match std::fs::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    Err(Failure::new(Exit::Usage, "a folder cannot be sent without HTTP; name a file"))
+                }
+                Ok(_) => Ok(Service::Raw(path.to_path_buf())),
+                Err(error) => Err(Failure::reading(path, &error)),
+            }
+        }
+        app @ (Some(ServeApp::Http) | None) => {
+            let path = path()?;
+            let reading = |error: io::Error| Failure::reading(path, &error);
+            let site = Site::new(path).map_err(reading)?;
+            let verbatim = app.is_none() && path.is_file() && plain::is_verbatim_response(path).map_err(reading)?;
+            Ok(if verbatim { Service::Raw(path.to_path_buf()) } else { Service::Http(site) })
+        }
+    }
+}
+
+fn describe(service: &Service, path: Option<&Path>) -> String {
+    let path = path.map_or_else(String::new, |path| path.display().to_string());
+    match service {
+        Service::Http(_) => format!("{path} over HTTP"),
+        Service::Raw(_) => format!("{path} as it stands"),
+        Service::Echo => "echo".into(),
+        Service::Discard => "discard".into(),
+    }
+}
+
+/// One line per request, one per connection at its end.
+fn teller(global: &Global) -> Tell {
+    let (quiet, json) = (global.quiet, global.json);
+    Arc::new(move |notice| {
+        // A closed pipe must not end the service.
+        let _ = match (&notice, quiet, json) {
+            (_, _, true) => writeln!(io::stdout(), "{}", object(&notice)),
+            (_, true, _) => Ok(()),
+            (Notice::Request { peer, what, status, bytes }, ..) => {
+                let status = if *status < 400 { status.to_string().green() } else { status.to_string().red() };
+                let bytes = bytes.map_or_else(|| "-".into(), show_bytes);
+                writeln!(io::stderr(), "{peer}  {what}  {status}  {bytes}")
+            }
+            (Notice::Done { report, error }, ..) => {
+                let stats = &report.stats;
+                let end = match (report.ended, error) {
+                    (_, Some(error)) => error.to_string().red(),
+                    (Some(CloseReason::Done) | None, None) => "closed".normal(),
+                    (Some(reason), None) => reason.to_string().yellow(),
+                };
+                writeln!(
+                    io::stderr(),
+                    "{}  {end}: {} in, {} out, {} sent again",
+                    report.remote,
+                    show_bytes(stats.bytes_in),
+                    show_bytes(stats.bytes_out),
+                    stats.retransmits()
+                )
+            }
+        };
+    })
+}
+
+fn object(notice: &Notice) -> serde_json::Value {
+    match notice {
+        Notice::Request { peer, what, status, bytes } => {
+            json!({ "event": "request", "peer": peer.to_string(), "what": what, "status": status, "bytes": bytes })
+        }
+        Notice::Done { report, error } => json!({
+            "event": "connection", "peer": report.remote.to_string(),
+            "bytes_in": report.stats.bytes_in, "bytes_out": report.stats.bytes_out,
+            "retransmits": report.stats.retransmits(),
+            "ended": report.ended.map(|reason| reason.to_string()),
+            "error": error.as_ref().map(ToString::to_string),
+        }),
+    }
+}

@@ -1,0 +1,129 @@
+//! Where to fetch from.
+
+use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::path::PathBuf;
+
+use hyper::Uri;
+
+use super::exit::{Exit, Failure};
+
+/// A target as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A server of our own at the other end of a simulated wire, with what it serves.
+    Sim(PathBuf),
+    /// Another host.
+    Host(HostTarget),
+}
+
+/// Another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostTarget {
+    /// Name or address.
+    pub host: String,
+    /// Port, when it is named.
+    pub port: Option<u16>,
+    /// What to ask it for: path and query.
+    pub path: String,
+    /// The target says by itself that no HTTP is spoken.
+    pub raw: bool,
+}
+
+impl Target {
+    /// Reads a target: `sim:PATH`, a URL, `host`, `host:port`, `[v6]:port`, each with an optional port behind.
+    pub fn parse(text: &str, port: Option<u16>) -> Result<Target, Failure> {
+        let wrong = |why: &str| Failure::new(Exit::Usage, format!("'{text}' is no target: {why}"));
+        if let Some(path) = text.strip_prefix("sim:") {
+            return Ok(Target::Sim(path.into()));
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let raw = match scheme {
+            "" | "http" => false,
+            "tcp" => true,
+            "https" => return Err(wrong("there is no TLS here yet; write http://, or tcp:// for bytes alone")),
+            other => return Err(wrong(&format!("'{other}://' is not spoken here; write http:// or tcp://"))),
+        };
+        let uri: Uri = format!("http://{rest}")
+            .parse()
+            .map_err(|_| wrong("write a URL, host, host:port, [v6]:port or sim:PATH"))?;
+        let authority = uri.authority().ok_or_else(|| wrong("the host is missing"))?;
+        if authority.host().is_empty() {
+            return Err(wrong("the host is missing"));
+        }
+        if authority.as_str().contains('@') {
+            return Err(wrong("user and password in a URL are not supported"));
+        }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Target::Host(HostTarget {
+            host: authority.host().trim_matches(['[', ']']).into(),
+            port: authority.port_u16().or(port),
+            path: if path.is_empty() { "/".into() } else { path.into() },
+            raw,
+        }))
+    }
+}
+
+impl HostTarget {
+    /// The host's first IPv4 address.
+    pub fn resolve(&self, default_port: u16) -> Result<SocketAddrV4, Failure> {
+        let port = self.port.unwrap_or(default_port);
+        let addresses = (self.host.as_str(), port)
+            .to_socket_addrs()
+            .map_err(|error| Failure::new(Exit::NameNotFound, format!("cannot find host '{}': {error}", self.host)))?;
+        let mut found_v6 = false;
+        for address in addresses {
+            match address {
+                SocketAddr::V4(address) => return Ok(address),
+                SocketAddr::V6(_) => found_v6 = true,
+            }
+        }
+        Err(match found_v6 {
+            true => Failure::new(
+                Exit::NotAllowed,
+                format!("'{}' has IPv6 addresses only, and the raw link speaks IPv4 only so far", self.host),
+            ),
+            false => Failure::new(Exit::NameNotFound, format!("'{}' has no address", self.host)),
+        })
+    }
+
+    /// Host and port as HTTP's Host header has them (RFC 9110 section 7.2).
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match self.port.filter(|port| *port != 80) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str, port: Option<u16>) -> (String, Option<u16>, String, bool) {
+        match Target::parse(text, port).unwrap() {
+            Target::Host(target) => (target.host, target.port, target.path, target.raw),
+            target => panic!("{target:?}"),
+        }
+    }
+
+    #[test]
+    fn targets_as_people_write_them() {
+        assert_eq!(host("host", None), ("host".into(), None, "/".into(), false));
+        assert_eq!(host("host", Some(81)), ("host".into(), Some(81), "/".into(), false));
+        assert_eq!(host("host:8080", None), ("host".into(), Some(8080), "/".into(), false));
+        assert_eq!(host("http://h/a/b?c=d", None), ("h".into(), None, "/a/b?c=d".into(), false));
+        assert_eq!(host("tcp://192.0.2.1:9", None), ("192.0.2.1".into(), Some(9), "/".into(), true));
+        assert_eq!(host("[2001:db8::1]:80", None), ("2001:db8::1".into(), Some(80), "/".into(), false));
+        assert_eq!(Target::parse("sim:a/b", None).unwrap(), Target::Sim("a/b".into()));
+    }
+
+    #[test]
+    fn what_is_no_target_says_why() {
+        let why = |text: &str| Target::parse(text, None).unwrap_err().message;
+        assert!(why("https://host/").contains("no TLS here yet"));
+        assert!(why("ftp://host/").contains("not spoken here"));
+        assert!(why("a b").contains("write a URL"));
+        assert!(why("http://u:p@host/").contains("password"));
+    }
+}
