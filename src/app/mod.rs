@@ -6,9 +6,11 @@
 //! | `http/server`   | files and folders over HTTP/1.1, by hyper |
 //! | `http/site`     | from a request's path to a file |
 //! | `plain`         | raw, echo, discard, and answers sent as they stand |
+//! | `input`         | bytes to send, from a file or a pipe |
 //! | `server`        | accepting connections and telling how each went |
 
 pub mod http;
+pub mod input;
 pub mod plain;
 pub mod server;
 

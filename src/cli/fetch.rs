@@ -20,7 +20,8 @@ use super::summary::Summary;
 use super::target::{HostTarget, Target};
 use crate::app::http::client::{self, FetchError, Head, Sink};
 use crate::app::http::server::Site;
-use crate::app::plain;
+use crate::app::input::Input;
+use crate::app::plain::{self, ExchangeError};
 use crate::app::server::{Notice, Service, serve};
 use crate::net::{Report, TcpListener, TcpStream};
 use crate::wire::SeqNum;
@@ -131,8 +132,7 @@ impl<'a> FetchRun<'a> {
     fn transfer(&mut self) -> Result<Done, Failure> {
         let offset = self.offset()?;
         let request = self.request(offset)?;
-        let mut input = self.input()?;
-        let raw = self.raw();
+        let input = self.input()?;
         let host = self.session.host.clone();
         let clock = self.session.runtime.clock().clone();
         let local = self.local();
@@ -149,9 +149,9 @@ impl<'a> FetchRun<'a> {
             let stream = clock.timeout(connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()));
             let stream = stream.map_err(Trouble::Connect)?;
             let keeper = Keeper { stream: &stream, report: &report_to };
-            let result = match &mut input {
-                Some(input) if raw => raw_exchange(&stream, input, &mut saver).await,
-                _ => client::fetch(&stream, request, &mut saver).await.map(drop).map_err(Trouble::Http),
+            let result = match input {
+                Some(input) => raw_exchange(&stream, input, &mut saver).await,
+                None => client::fetch(&stream, request, &mut saver).await.map(drop).map_err(Trouble::Http),
             };
             let elapsed = clock.now().since(start);
             // In a simulation patience costs nothing; a real peer gets two seconds to close.
@@ -218,20 +218,20 @@ impl<'a> FetchRun<'a> {
             }
             (_, Some(Stop::Complete)) => return Ok(Done::Finished),
             (Trouble::Connect(error), _) => return Err(Failure::connection(&what, &error)),
-            (Trouble::Http(FetchError::Sink(error)) | Trouble::Write(error), _) => {
+            (Trouble::Http(FetchError::Sink(error)) | Trouble::Raw(ExchangeError::Output(error)), _) => {
                 if self.output.is_stdout() && error.kind() == io::ErrorKind::BrokenPipe {
                     return Err(Failure::new(Exit::Done, ""));
                 }
                 (Exit::CannotWrite, format!("cannot write {}: {error}", self.output.name()))
             }
-            (Trouble::Input(error), _) => (Exit::CannotRead, format!("cannot read what is to be sent: {error}")),
+            (Trouble::Raw(ExchangeError::Input(error)), _) => (Exit::CannotRead, format!("cannot read what is to be sent: {error}")),
             (Trouble::Http(FetchError::EmptyReply), _) => {
                 (Exit::EmptyReply, format!("{what} closed without an answer"))
             }
             (Trouble::Http(FetchError::NotHttp(error)), _) => {
                 (Exit::Reset, format!("what {what} answers is not HTTP ({error}); --app raw takes it as it is"))
             }
-            (Trouble::Http(FetchError::Connection(error)) | Trouble::Raw(error), _) => {
+            (Trouble::Http(FetchError::Connection(error)) | Trouble::Raw(ExchangeError::Connection(error)), _) => {
                 return Err(Failure::connection(&what, &error));
             }
             (Trouble::Http(FetchError::Short { had, promised, error }), _) => self.short(had, promised, &error),
@@ -353,23 +353,24 @@ impl<'a> FetchRun<'a> {
     }
 
     /// What is sent when no HTTP is spoken.
-    fn input(&self) -> Result<Option<Box<dyn Read + Send>>, Failure> {
+    fn input(&self) -> Result<Option<Input>, Failure> {
         if !self.raw() {
             return match self.args.data {
                 Some(_) => Err(Failure::new(Exit::Usage, "--data is for --app raw")),
                 None => Ok(None),
             };
         }
-        Ok(Some(match self.args.data.as_deref() {
-            None if io::stdin().is_terminal() => Box::new(io::empty()),
+        let source: Box<dyn Read + Send> = match self.args.data.as_deref() {
+            // Simulated time cannot wait for somebody who types.
+            None if self.session.peer.is_some() && io::stdin().is_terminal() => Box::new(io::empty()),
+            None if self.session.peer.is_none() => return Ok(Some(Input::threaded(Box::new(io::stdin())))),
             None => Box::new(io::stdin()),
             Some(data) => match data.strip_prefix('@') {
-                Some(file) => {
-                    Box::new(File::open(file).map_err(|error| Failure::reading(Path::new(file), &error))?)
-                }
+                Some(file) => Box::new(File::open(file).map_err(|error| Failure::reading(Path::new(file), &error))?),
                 None => Box::new(io::Cursor::new(data.as_bytes().to_vec())),
             },
-        }))
+        };
+        Ok(Some(Input::Direct(source)))
     }
 }
 
@@ -427,62 +428,17 @@ impl Drop for Keeper<'_> {
 enum Trouble {
     Connect(io::Error),
     Http(FetchError),
-    Raw(io::Error),
-    Input(io::Error),
-    Write(io::Error),
+    Raw(ExchangeError),
 }
 
-/// Sends the input and takes what comes, both at once, until both are at their end.
-async fn raw_exchange(
-    stream: &TcpStream,
-    input: &mut (dyn Read + Send),
-    saver: &mut Saver<'_>,
-) -> Result<(), Trouble> {
-    saver.output.open(0).map_err(Trouble::Write)?;
-    let sending = async {
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            // Standard input is read as it comes; a pipe that stays open keeps our side open.
-            let len = input.read(&mut buffer).map_err(Trouble::Input)?;
-            if len == 0 {
-                stream.shutdown();
-                return Ok(());
-            }
-            if stream.write_all(&buffer[..len]).await.is_err() {
-                // The reading half says why.
-                return Ok(());
-            }
-        }
-    };
-    let receiving = async {
-        loop {
-            let mut wrote = Ok(());
-            let taken = stream
-                .read_with(|bytes| {
-                    wrote = saver.on_body(bytes);
-                    bytes.len()
-                })
-                .await
-                .map_err(Trouble::Raw)?;
-            wrote.map_err(Trouble::Write)?;
-            if taken == 0 {
-                return Ok(());
-            }
-        }
-    };
-    let (mut sending, mut receiving) = (Some(Box::pin(sending)), std::pin::pin!(receiving));
-    std::future::poll_fn(move |cx| {
-        if let Some(future) = &mut sending
-            && let std::task::Poll::Ready(result) = future.as_mut().poll(cx)
-        {
-            sending = None;
-            if let Err(trouble) = result {
-                return std::task::Poll::Ready(Err(trouble));
-            }
-        }
-        receiving.as_mut().poll(cx)
-    })
-    .await
+/// No HTTP: the input goes out, what comes is the result.
+async fn raw_exchange(stream: &TcpStream, input: Input, saver: &mut Saver<'_>) -> Result<(), Trouble> {
+    let opened = saver.output.open(0).map_err(ExchangeError::Output);
+    match opened {
+        Ok(()) => plain::exchange(stream, input, |bytes| saver.on_body(bytes)).await,
+        Err(error) => Err(error),
+    }
+    .map_err(Trouble::Raw)
 }
 
 /// Why a body is not taken, though nothing is wrong with the connection.

@@ -145,7 +145,7 @@ impl Options<'_> {
             return Err(Failure::new(Exit::Usage, "--peer needs a simulated wire: a real peer has its own settings"));
         }
         let mtu = self.link.mtu.map_or(route_mtu.min(NETWORK_MTU), usize::from);
-        let link = RawLink::open(local, port, mtu).map_err(|error| raw_failure(&error, local, port))?;
+        let mut link = RawLink::open(local, port, mtu).map_err(|error| raw_failure(&error, local, port))?;
         let settings = link.settings().clone();
         let mut runtime = Runtime::new_real().map_err(|error| Failure::connection("starting", &error))?;
         let signals = Signals::watch();
@@ -163,6 +163,9 @@ impl Options<'_> {
             tcp.recv_buffer = RecvBuffer::Auto { max: max.min(settings.window) };
         }
         let config = self.host(settings.addresses.clone(), mtu, tcp, secret, !observers.is_empty());
+        if !rules.is_none() || !observers.is_empty() {
+            link.split_segments();
+        }
         let link = self.impaired(Box::new(link), &rules, seed.unwrap_or(0));
         let host = runtime.attach(config, link, observers);
         host.guard(settings.port);

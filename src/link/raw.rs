@@ -5,6 +5,7 @@
 //! "address in use", and so do we. Packets are received by AF_PACKET, before any firewall, and sent through a raw IP
 //! socket, so that routing and connection tracking treat them as any other.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -13,7 +14,7 @@ use super::Link;
 use super::sys::{self, bpf};
 use crate::time::Time;
 use crate::wire::ethernet::{EtherType, EthernetFrame};
-use crate::wire::packet::ChecksumState;
+use crate::wire::packet::{self, ChecksumState};
 use crate::wire::{IpPacket, Meta, Packet};
 
 pub use sys::Guard;
@@ -36,6 +37,9 @@ pub struct RawLink {
     buffer: Vec<u8>,
     dropped: u64,
     settings: RawSettings,
+    /// Hand packets on as they were on the wire, not as the kernel put them together.
+    split: bool,
+    parts: VecDeque<Packet>,
 }
 
 /// What opening the link settled.
@@ -80,7 +84,22 @@ impl RawLink {
         let window = sys::receive_buffer(&packets)? / 2;
         let addresses = if local.is_unspecified() { addresses() } else { vec![IpAddr::V4(local)] };
         let settings = RawSettings { port: bound.port(), addresses, guard: kind, mtu, window };
-        Ok(RawLink { _guard: guard, packets, sender, buffer: vec![0; BUFFER], dropped: 0, settings })
+        Ok(RawLink {
+            _guard: guard,
+            packets,
+            sender,
+            buffer: vec![0; BUFFER],
+            dropped: 0,
+            settings,
+            split: false,
+            parts: VecDeque::new(),
+        })
+    }
+
+    /// From now on super-segments are cut into the packets they were put together from: for impairments, which are
+    /// about packets, and for captures.
+    pub fn split_segments(&mut self) {
+        self.split = true;
     }
 
     /// What opening settled.
@@ -136,11 +155,18 @@ impl Link for RawLink {
     }
 
     fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
+        if let Some(part) = self.parts.pop_front() {
+            return Ok(Some(part));
+        }
         while let Some(received) = sys::receive(&self.packets, &mut self.buffer)? {
             if let Some(mut packet) = self.read(&received) {
                 // The kernel's clock may be set; ours never goes back, and no packet comes from the future.
                 packet.meta.arrived = packet.meta.arrived.map(|arrived| arrived.min(now));
-                return Ok(Some(packet));
+                if !self.split {
+                    return Ok(Some(packet));
+                }
+                self.parts.extend(packet::split(packet));
+                return Ok(self.parts.pop_front());
             }
         }
         Ok(None)

@@ -83,6 +83,7 @@ impl Connection {
     /// Moves through the phases, marks what is lost and tells congestion control.
     pub(super) fn recover(&mut self, now: Time, progress: Progress) {
         let smss = self.smss();
+        let was_fast = self.recovery.is_fast();
         if progress.advanced > 0 {
             self.recovery.timeouts = 0;
         }
@@ -95,19 +96,16 @@ impl Connection {
             Phase::Open if progress.advanced > 0 => self.recovery.forget_duplicates(),
             _ => {}
         }
-        if self.sack {
-            self.board.mark_lost_by_sack(self.config.dup_thresh, smss);
-        }
+        let found_lost = self.sack && self.board.mark_lost_by_sack(self.config.dup_thresh, smss);
         if self.recovery.phase == Phase::Open {
             self.count_duplicates(progress, smss);
-            let head_lost = self.board.head().is_some_and(|head| head.lost);
             let enough = self.recovery.dup_acks >= self.config.dup_thresh;
             let stale = self.recovery.until.is_some_and(|until| self.snd.una.at_or_before(until));
-            if head_lost || enough && !stale && !self.board.is_empty() {
+            if found_lost || enough && !stale && !self.board.is_empty() {
                 self.enter_fast_recovery(now, smss);
             }
         }
-        if progress.advanced > 0 && !self.recovery.is_fast() {
+        if progress.advanced > 0 && !was_fast && !self.recovery.is_fast() {
             // RFC 7661's rule in short: the window was the limit when this data left.
             let window = self.congestion.window();
             let slow_start = window < self.congestion.slow_start_threshold();

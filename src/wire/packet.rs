@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::checksum;
 use super::ip::{Ecn, IpHeader, IpPacket, Protocol};
 use super::options::OptionBytes;
-use super::tcp::{Flags, TCP_HEADER, TcpHeader};
+use super::tcp::{Flags, TCP_HEADER, TcpHeader, TcpPacket};
 use crate::time::Time;
 
 /// Whether the checksum of a received packet can be relied on.
@@ -183,6 +183,57 @@ impl Outgoing {
     }
 }
 
+/// Cuts a received super-segment into the packets that were on the wire, as [`Outgoing::packets`] does for one that
+/// leaves. A packet that is none comes back as it is.
+pub fn split(packet: Packet) -> Vec<Packet> {
+    let Some(size) = packet.meta.segment_size.map(usize::from).filter(|size| *size > 0) else { return vec![packet] };
+    let Ok(ip) = IpPacket::parse(&packet.bytes) else { return vec![packet] };
+    let Ok(tcp) = TcpPacket::parse(ip.payload) else { return vec![packet] };
+    if ip.protocol != Protocol::TCP || tcp.payload.len() <= size {
+        return vec![packet];
+    }
+    let tcp_at = ip.header_len;
+    let head = packet.bytes.get(..tcp_at + TCP_HEADER + tcp.options.len()).unwrap_or_default();
+    let count = tcp.payload.len().div_ceil(size);
+    let parts = tcp.payload.chunks(size).enumerate().map(|(index, part)| {
+        let mut bytes = [head, part].concat();
+        let total = bytes.len();
+        let mut header = tcp.header;
+        header.seq += (index * size) as u32;
+        if index > 0 {
+            header.flags = header.flags.without(Flags::CWR);
+        }
+        if index + 1 < count {
+            header.flags = header.flags.without(Flags::FIN | Flags::PSH);
+        }
+        let mut put = |at: usize, value: &[u8]| {
+            if let Some(field) = bytes.get_mut(at..at + value.len()) {
+                field.copy_from_slice(value);
+            }
+        };
+        if ip.dst.is_ipv4() {
+            put(2, &(total as u16).to_be_bytes());
+            put(4, &ip.id.wrapping_add(index as u16).to_be_bytes());
+            put(10, &[0, 0]);
+        } else {
+            put(4, &((total - super::ip::IPV6_HEADER) as u16).to_be_bytes());
+        }
+        put(tcp_at + 4, &header.seq.0.to_be_bytes());
+        put(tcp_at + 13, &[header.flags.0]);
+        if ip.dst.is_ipv4() {
+            let sum = checksum::of(bytes.get(..tcp_at).unwrap_or_default());
+            if let Some(field) = bytes.get_mut(10..12) {
+                field.copy_from_slice(&sum.to_be_bytes());
+            }
+        }
+        let meta = Meta { segment_size: None, checksum: ChecksumState::Unfilled, ..packet.meta };
+        let mut part = Packet { bytes, meta };
+        complete_checksum(&mut part);
+        part
+    });
+    parts.collect()
+}
+
 /// Fills in the TCP checksum of a packet whose sender left it to hardware.
 pub fn complete_checksum(packet: &mut Packet) {
     if packet.meta.checksum != ChecksumState::Unfilled {
@@ -212,7 +263,7 @@ pub fn ecn(bytes: &[u8]) -> Ecn {
 #[cfg(test)]
 mod tests {
     use super::super::seq::SeqNum;
-    use super::super::tcp::{self, TcpPacket};
+    use super::super::tcp;
     use super::*;
 
     fn outgoing(payload: Payload, segment_size: usize) -> Outgoing {
@@ -265,6 +316,16 @@ mod tests {
                 (1, 6, "FP.".into(), b"ij".to_vec()),
             ]
         );
+    }
+
+    #[test]
+    fn a_received_super_segment_is_cut_into_the_same_packets() {
+        let payload = || Payload::from(Bytes::from_static(b"abcdefghij"));
+        let expected: Vec<_> = outgoing(payload(), 4).packets().map(|packet| packet.bytes).collect();
+        let mut whole = outgoing(payload(), 100).packets().next().unwrap();
+        whole.meta.segment_size = Some(4);
+        let cut: Vec<_> = split(whole).into_iter().map(|packet| packet.bytes).collect();
+        assert_eq!(cut, expected);
     }
 
     #[test]

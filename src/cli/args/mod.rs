@@ -123,7 +123,7 @@ pub struct FetchArgs {
     /// Give up when the connection is not open after this long
     #[arg(long, value_name = "DUR", value_parser = units::duration)]
     pub connect_timeout: Option<Duration>,
-    /// What is spoken: HTTP, or no protocol at all (standard input or --data is sent, what comes back is the result)
+    /// What is spoken over the connection
     #[arg(long, value_name = "APP", default_value = "http")]
     pub app: FetchApp,
     /// With --app raw: send TEXT, or the contents of @FILE, instead of standard input
@@ -143,9 +143,9 @@ pub struct FetchArgs {
 /// What `fetch` speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FetchApp {
-    /// HTTP/1.1.
+    /// HTTP/1.1
     Http,
-    /// Bytes.
+    /// No protocol: standard input (or --data) is sent, what comes back is the result
     Raw,
 }
 
@@ -158,7 +158,7 @@ pub enum FetchApp {
 pub struct ServeArgs {
     /// The file or folder to serve
     pub path: Option<PathBuf>,
-    /// What is served: files over HTTP, one file without a protocol, or a service
+    /// What is spoken over the connection
     #[arg(long, value_name = "APP")]
     pub app: Option<ServeApp>,
     /// The port [default: 80; echo 7, discard 9]
@@ -187,13 +187,13 @@ pub struct ServeArgs {
 /// What `serve` does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ServeApp {
-    /// Files over HTTP/1.1.
+    /// Files over HTTP/1.1
     Http,
-    /// A file as it stands, at once.
+    /// A file as it stands, at once
     Raw,
-    /// Sends back what comes (RFC 862).
+    /// Send back what comes (RFC 862)
     Echo,
-    /// Throws away what comes (RFC 863).
+    /// Throw away what comes (RFC 863)
     Discard,
 }
 

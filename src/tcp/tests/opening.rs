@@ -1,0 +1,194 @@
+use super::*;
+use crate::tcp::CloseReason;
+use crate::wire::icmp::IcmpKind;
+
+#[test]
+fn a_syn_offers_everything_modern() {
+    let (local, remote) = addresses();
+    let mut tcp = Connection::open(Config::default(), local, remote, ISS, 7);
+    let syn = tcp.poll_transmit(Time::from_nanos(5_000_000)).unwrap();
+    assert_eq!(syn.header.flags.to_string(), "SEW");
+    let options = TcpOptions::parse(syn.options.as_slice());
+    assert_eq!((options.mss, options.window_scale, options.sack_permitted), (Some(1460), Some(7), true));
+    assert_eq!(options.timestamps, Some((12, 0)));
+    assert_eq!(syn.header.window, 65_535);
+}
+
+#[test]
+fn a_syn_ack_repeats_only_what_the_syn_offered() {
+    let mut bench = Bench::listening(Config::default());
+    bench.gets(seg("S", 0, 0).mss(1000));
+    let syn_ack = bench.take_one();
+    assert_eq!(syn_ack.header.flags.to_string(), "S.");
+    let options = TcpOptions::parse(syn_ack.options.as_slice());
+    assert_eq!(options, TcpOptions { mss: Some(1460), ..TcpOptions::default() });
+    let mut bench = Bench::listening(Config::default());
+    bench.gets(seg("SEW", 0, 0).mss(1000).sack_ok().ts(9, 0).scale(3));
+    let syn_ack = bench.take_one();
+    assert_eq!(syn_ack.header.flags.to_string(), "S.E");
+    let options = TcpOptions::parse(syn_ack.options.as_slice());
+    assert_eq!((options.window_scale, options.sack_permitted, options.timestamps), (Some(7), true, Some((0, 9))));
+    assert_eq!(bench.tcp.agreed(), (true, true, true));
+}
+
+#[test]
+fn a_passive_open_is_established_by_the_acknowledgment_of_its_syn() {
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    assert_eq!(bench.tcp.state(), State::SynReceived);
+    bench.gets(seg(".", 1, 1));
+    assert_eq!(bench.tcp.state(), State::Established);
+    bench.sends(&[]);
+}
+
+#[test]
+fn a_syn_is_repeated_with_backoff_and_given_up_after_its_retries() {
+    let (local, remote) = addresses();
+    let config = Config { syn_retries: 3, ..plain() };
+    let mut bench = Bench { tcp: Connection::open(config, local, remote, ISS, 0), now: Time::ZERO };
+    bench.sends(&["[S] 0:0"]);
+    for seconds in [1, 2, 4] {
+        assert_eq!(bench.next_timeout(), Duration::from_secs(seconds));
+        bench.sends(&["[S] 0:0"]);
+    }
+    assert_eq!(bench.next_timeout(), Duration::from_secs(8));
+    bench.sends(&[]);
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::TimedOut(None)));
+    assert_eq!(bench.tcp.stats().syn_retransmits, 3);
+}
+
+#[test]
+fn a_syn_that_is_sent_again_goes_without_ecn() {
+    let mut bench = Bench::opening(Config { ecn: true, ..plain() });
+    bench.pass(ms(1000));
+    bench.sends(&["[S] 0:0"]);
+}
+
+#[test]
+fn a_lost_syn_means_one_segment_and_three_seconds() {
+    // RFC 5681 section 3.1 and RFC 6298 section 5.7.
+    let mut bench = Bench::opening(plain());
+    bench.pass(ms(1000));
+    bench.sends(&["[S] 0:0"]);
+    bench.gets(seg("S.", 0, 1).mss(1000));
+    bench.sends(&["[.] 1:1 ack 1"]);
+    bench.writes(5000);
+    bench.sends(&["[.] 1:1001 ack 1"]);
+    assert_eq!(bench.next_timeout(), Duration::from_secs(3));
+}
+
+#[test]
+fn a_reset_that_acknowledges_our_syn_refuses_and_any_other_is_ignored() {
+    let mut bench = Bench::opening(plain());
+    assert_eq!(bench.gets(seg("R", 0, 0)), Disposition::Ignored);
+    assert_eq!(bench.gets(seg("R.", 0, 9)), Disposition::Ignored);
+    assert_eq!(bench.gets(seg("R.", 0, 1)), Disposition::Reset);
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::Refused));
+}
+
+#[test]
+fn an_acknowledgment_of_what_we_never_sent_is_answered_by_a_reset() {
+    let mut bench = Bench::opening(plain());
+    bench.gets(seg("S.", 0, 77));
+    let reset = bench.take_one();
+    assert_eq!((reset.header.flags, reset.header.seq), (Flags::RST, ISS + 77));
+    assert_eq!(bench.tcp.state(), State::SynSent);
+}
+
+#[test]
+fn both_ends_may_open_at_once() {
+    // RFC 9293 Figure 8.
+    let mut bench = Bench::opening(plain());
+    bench.gets(seg("S", 0, 0).mss(1000));
+    assert_eq!(bench.tcp.state(), State::SynReceived);
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg("S.", 0, 1).mss(1000));
+    assert_eq!(bench.tcp.state(), State::Established);
+    bench.sends(&["[.] 1:1 ack 1"]);
+}
+
+#[test]
+fn a_syn_that_comes_again_is_answered_again() {
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+}
+
+#[test]
+fn text_given_before_the_connection_is_open_leaves_with_the_handshake_done() {
+    let mut bench = Bench::opening(plain());
+    bench.writes(10);
+    bench.sends(&[]);
+    bench.gets(seg("S.", 0, 1));
+    bench.sends(&["[P.] 1:11 ack 1"]);
+}
+
+#[test]
+fn text_on_the_syn_ack_is_taken() {
+    let mut bench = Bench::opening(plain());
+    bench.gets(seg("S.", 0, 1).text(b"hello"));
+    assert_eq!(bench.reads(), b"hello");
+    bench.sends(&["[.] 1:1 ack 6"]);
+}
+
+#[test]
+fn an_mss_of_zero_is_replaced_and_counted() {
+    let mut bench = Bench::established_with(plain(), |peer| peer.mss(0));
+    bench.writes(100);
+    bench.sends(&["[P.] 1:101 ack 1"]);
+    let segment_size = {
+        bench.writes(100);
+        bench.take_one().segment_size
+    };
+    assert_eq!(segment_size, 88);
+    assert_eq!(bench.tcp.stats().bad_options_in, 1);
+}
+
+#[test]
+fn a_peer_without_an_mss_option_gets_536_bytes() {
+    // RFC 9293 MUST-15.
+    let mut bench = Bench::opening(plain());
+    bench.gets(seg("S.", 0, 1));
+    bench.sends(&["[.] 1:1 ack 1"]);
+    bench.writes(1000);
+    let transmit = bench.take_one();
+    assert_eq!((transmit.segment_size, transmit.payload.len()), (536, 1000));
+}
+
+#[test]
+fn windows_are_scaled_after_the_handshake_only_when_both_sides_offered() {
+    let config = Config { window_scale: WindowScale::Shift(7), ..plain() };
+    let bench = Bench::established_with(config.clone(), |peer| peer.scale(2).win(1000));
+    assert_eq!(bench.tcp.snd_wnd(), 1000, "a SYN's window is never scaled (RFC 7323 section 2.2)");
+    let mut bench = bench;
+    bench.gets(seg(".", 1, 1).win(1000));
+    assert_eq!(bench.tcp.snd_wnd(), 4000);
+    assert_eq!(bench.tcp.window_shifts(), (2, 7));
+    let bench = Bench::established_with(config, |peer| peer.win(1000));
+    assert_eq!(bench.tcp.window_shifts(), (0, 0));
+}
+
+#[test]
+fn a_shift_above_14_is_used_as_14() {
+    // RFC 7323 section 2.3.
+    let config = Config { window_scale: WindowScale::Auto, ..plain() };
+    let bench = Bench::established_with(config, |peer| peer.scale(200));
+    assert_eq!(bench.tcp.window_shifts().0, 14);
+}
+
+#[test]
+fn hard_icmp_errors_end_an_attempt_and_soft_ones_explain_its_end() {
+    let mut bench = Bench::opening(plain());
+    bench.tcp.on_icmp(IcmpKind::PortUnreachable, ISS + 5, 40);
+    assert_eq!(bench.tcp.state(), State::SynSent, "a quote of what we never sent is not believed (RFC 5927)");
+    bench.tcp.on_icmp(IcmpKind::PortUnreachable, ISS, 40);
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::Unreachable(IcmpKind::PortUnreachable)));
+    let mut bench = Bench::opening(Config { syn_retries: 0, ..plain() });
+    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS, 40);
+    assert_eq!(bench.tcp.state(), State::SynSent);
+    bench.pass(ms(1000));
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::TimedOut(Some(IcmpKind::NoRoute))));
+}
