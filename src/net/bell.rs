@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Rung when there is something to do. Rings before the loop waits are not lost.
 #[derive(Clone)]
@@ -55,6 +56,16 @@ impl Bell {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.rung = false;
+    }
+
+    /// Waits until it is rung, for real time; false when it was not.
+    pub fn wait_at_most(&self, limit: Duration) -> bool {
+        let (mut state, _) = self
+            .0
+            .changed
+            .wait_timeout_while(self.state(), limit, |state| !state.rung)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.rung)
     }
 
     /// Forgets earlier rings; true when there was one.

@@ -1,7 +1,8 @@
 //! The same streams for threads: calls that block, with `std::io`'s traits.
 //!
-//! A [`Driver`] runs the loop on a thread of its own. Under virtual time the clock moves only while every thread
-//! that was started with [`Driver::spawn`] waits in a call, so a simulation takes no notice of how fast threads run.
+//! A [`Driver`] runs the loop on a thread of its own. Under virtual time the clock waits for threads that are running:
+//! from the moment a call wakes one until its next call waits. A thread that waits for something else instead, such as
+//! another thread's end, is waited for no longer than [`GRACE`].
 
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -10,16 +11,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::bell::Bell;
 use super::host::Host;
 use super::runtime::Runtime;
 use super::{listener, stream};
 
+/// How long, in real time, virtual time stands still for a thread that makes no call: enough for a busy machine to get
+/// round to it.
+pub const GRACE: Duration = Duration::from_millis(20);
+
 /// Runs a [`Runtime`] on a thread until it is dropped.
 pub struct Driver {
     stop: Arc<AtomicBool>,
-    gate: Gate,
     bell: Bell,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -28,9 +33,8 @@ impl Driver {
     /// Starts the loop.
     pub fn start(mut runtime: Runtime) -> Driver {
         let bell = runtime.bell();
-        let gate = Gate { state: Arc::default(), bell: bell.clone() };
+        runtime.open_gate();
         let stop = Arc::new(AtomicBool::new(false));
-        runtime.gate = Some(gate.clone());
         runtime.stop_on(stop.clone());
         let flag = stop.clone();
         let thread = std::thread::spawn(move || {
@@ -39,18 +43,7 @@ impl Driver {
                 false => Poll::Pending,
             }))
         });
-        Driver { stop, gate, bell, thread: Some(thread) }
-    }
-
-    /// Starts a thread for whose calls virtual time waits.
-    pub fn spawn<T: Send + 'static>(&self, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        let member = Member::join(self.gate.clone());
-        std::thread::spawn(move || {
-            CURRENT.with(|current| *current.borrow_mut() = Some(member));
-            let result = run();
-            CURRENT.with(|current| current.borrow_mut().take());
-            result
-        })
+        Driver { stop, bell, thread: Some(thread) }
     }
 
     /// Ends the loop and says how it fared.
@@ -75,54 +68,78 @@ impl Drop for Driver {
     }
 }
 
-thread_local! {
-    static CURRENT: std::cell::RefCell<Option<Member>> = const { std::cell::RefCell::new(None) };
-}
-
-/// Counts the threads that take part, and those of them that wait.
+/// Counts the threads that are running, for whom virtual time waits.
 #[derive(Clone)]
 pub(super) struct Gate {
-    state: Arc<Mutex<Count>>,
+    state: Arc<Mutex<Running>>,
     bell: Bell,
 }
 
 #[derive(Default)]
-struct Count {
-    members: usize,
-    parked: usize,
+struct Running {
+    count: usize,
+    /// Threads counted before the last [`Gate::forget`] count no more.
+    epoch: u64,
 }
 
 impl Gate {
-    /// Whether time may pass: somebody takes part, and all of them wait.
-    pub fn all_parked(&self) -> bool {
-        let count = self.count();
-        count.parked >= count.members
+    pub fn new(bell: Bell) -> Self {
+        Gate { state: Arc::default(), bell }
     }
 
-    fn count(&self) -> MutexGuard<'_, Count> {
+    /// Whether any thread is running.
+    pub fn anybody_running(&self) -> bool {
+        self.state().count > 0
+    }
+
+    /// Those who run make no calls: they are not waited for any more.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.count = 0;
+        state.epoch += 1;
+    }
+
+    /// A thread runs; `counted` says whether it is known to. What to hand to [`Gate::leave`].
+    fn arrive(&self, counted: Option<u64>) -> Option<u64> {
+        let mut state = self.state();
+        if counted != Some(state.epoch) {
+            state.count += 1;
+        }
+        Some(state.epoch)
+    }
+
+    /// A thread waits, or has ended.
+    fn leave(&self, counted: Option<u64>) {
+        let mut state = self.state();
+        if counted == Some(state.epoch) {
+            state.count -= 1;
+        }
+        drop(state);
+        self.bell.ring();
+    }
+
+    fn state(&self) -> MutexGuard<'_, Running> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A thread's part in the [`Gate`].
-struct Member(Gate);
-
-impl Member {
-    fn join(gate: Gate) -> Self {
-        gate.count().members += 1;
-        Member(gate)
-    }
+/// This thread's part in a [`Gate`], until the thread ends.
+struct Presence {
+    gate: Gate,
+    counted: Option<u64>,
 }
 
-impl Drop for Member {
+impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.count().members -= 1;
-        self.0.bell.ring();
+        self.gate.leave(self.counted);
     }
 }
 
-/// Parks a thread until its future is woken. Waking takes it out of the count of those that wait at once, not when
-/// the thread gets round to running.
+thread_local! {
+    static PRESENCE: std::cell::RefCell<Option<Presence>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Parks a thread until its future is woken. Waking counts it as running at once, not when it gets round to it.
 struct Parker {
     gate: Option<Gate>,
     state: Mutex<Parked>,
@@ -132,21 +149,45 @@ struct Parker {
 #[derive(Default)]
 struct Parked {
     woken: bool,
-    counted: bool,
+    waiting: bool,
+    counted: Option<u64>,
 }
 
 impl Parker {
+    /// Notes that this thread runs.
+    fn begin(gate: Option<Gate>) -> Arc<Self> {
+        let counted = gate.as_ref().and_then(|gate| {
+            PRESENCE.with(|presence| {
+                let mut presence = presence.borrow_mut();
+                if !presence.as_ref().is_some_and(|known| Arc::ptr_eq(&known.gate.state, &gate.state)) {
+                    *presence = Some(Presence { gate: gate.clone(), counted: None });
+                }
+                presence.as_ref().and_then(|known| gate.arrive(known.counted))
+            })
+        });
+        Arc::new(Parker { gate, state: Mutex::new(Parked { counted, ..Parked::default() }), changed: Condvar::new() })
+    }
+
     fn park(&self) {
         let mut state = self.lock();
         if !state.woken && let Some(gate) = &self.gate {
-            state.counted = true;
-            gate.count().parked += 1;
-            gate.bell.ring();
+            state.waiting = true;
+            gate.leave(state.counted.take());
         }
         while !state.woken {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.woken = false;
+    }
+
+    /// The call is over; the thread goes on running.
+    fn end(&self) {
+        let counted = self.lock().counted;
+        PRESENCE.with(|presence| {
+            if let Some(presence) = presence.borrow_mut().as_mut() {
+                presence.counted = counted;
+            }
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Parked> {
@@ -158,23 +199,23 @@ impl Wake for Parker {
     fn wake(self: Arc<Self>) {
         let mut state = self.lock();
         state.woken = true;
-        if std::mem::take(&mut state.counted)
+        if std::mem::take(&mut state.waiting)
             && let Some(gate) = &self.gate
         {
-            gate.count().parked -= 1;
+            state.counted = gate.arrive(None);
         }
         self.changed.notify_one();
     }
 }
 
-/// Runs `future` on this thread.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let gate = CURRENT.with(|current| current.borrow().as_ref().map(|member| member.0.clone()));
-    let parker = Arc::new(Parker { gate, state: Mutex::default(), changed: Condvar::new() });
+/// Runs `future`, which is about `host`, on this thread.
+fn block_on<T>(host: &Host, future: impl Future<Output = T>) -> T {
+    let parker = Parker::begin(host.gate());
     let waker: Waker = parker.clone().into();
     let mut future = std::pin::pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            parker.end();
             return output;
         }
         parker.park();
@@ -182,49 +223,57 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A listening address whose [`TcpListener::accept`] blocks.
-pub struct TcpListener(listener::TcpListener);
+pub struct TcpListener {
+    inner: listener::TcpListener,
+    host: Host,
+}
 
 impl TcpListener {
     /// Bind and listen.
     pub fn bind(host: &Host, address: SocketAddr, backlog: usize) -> io::Result<TcpListener> {
-        listener::TcpListener::bind(host, address, backlog).map(TcpListener)
+        let inner = listener::TcpListener::bind(host, address, backlog)?;
+        Ok(TcpListener { inner, host: host.clone() })
     }
 
     /// Waits for the next connection.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let stream = block_on(self.0.accept())?;
-        let peer = stream.peer_addr();
-        Ok((TcpStream(stream), peer))
+        let inner = block_on(&self.host, self.inner.accept())?;
+        let peer = inner.peer_addr();
+        Ok((TcpStream { inner, host: self.host.clone() }, peer))
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
-        self.0.local_addr()
+        self.inner.local_addr()
     }
 }
 
 /// A connection whose calls block. `read` is recv, `write` is send, dropping is close.
-pub struct TcpStream(stream::TcpStream);
+pub struct TcpStream {
+    inner: stream::TcpStream,
+    host: Host,
+}
 
 impl TcpStream {
     /// Opens a connection.
     pub fn connect(host: &Host, remote: SocketAddr) -> io::Result<TcpStream> {
-        block_on(stream::TcpStream::connect(host, remote)).map(TcpStream)
+        let inner = block_on(host, stream::TcpStream::connect(host, remote))?;
+        Ok(TcpStream { inner, host: host.clone() })
     }
 
     /// Closes our side; reading goes on.
     pub fn shutdown(&self) {
-        self.0.shutdown();
+        self.inner.shutdown();
     }
 
     /// The peer's address.
     pub fn peer_addr(&self) -> SocketAddr {
-        self.0.peer_addr()
+        self.inner.peer_addr()
     }
 
     /// What has happened so far.
     pub fn report(&self) -> stream::Report {
-        self.0.report()
+        self.inner.report()
     }
 }
 
@@ -246,13 +295,13 @@ impl Write for TcpStream {
 
 impl Read for &TcpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        block_on(std::future::poll_fn(|cx| self.0.poll_read_into(cx, buffer)))
+        block_on(&self.host, std::future::poll_fn(|cx| self.inner.poll_read_into(cx, buffer)))
     }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        block_on(std::future::poll_fn(|cx| self.0.poll_write_from(cx, data)))
+        block_on(&self.host, std::future::poll_fn(|cx| self.inner.poll_write_from(cx, data)))
     }
 
     fn flush(&mut self) -> io::Result<()> {

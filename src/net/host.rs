@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 
 use super::bell::Bell;
+use super::blocking::Gate;
 use super::clock::Clock;
 use crate::stack::{ConnId, HostConfig, Stack, StackEvent};
 use crate::time::Time;
@@ -18,6 +19,7 @@ struct Shared {
     inner: Mutex<Inner>,
     clock: Clock,
     bell: Bell,
+    gate: OnceLock<Gate>,
 }
 
 /// What the lock protects.
@@ -46,7 +48,7 @@ impl Host {
     pub(super) fn new(config: HostConfig, clock: Clock, bell: Bell) -> Self {
         let inner =
             Inner { stack: Stack::new(config), connections: HashMap::new(), listeners: BTreeMap::new() };
-        Host(Arc::new(Shared { inner: Mutex::new(inner), clock, bell }))
+        Host(Arc::new(Shared { inner: Mutex::new(inner), clock, bell, gate: OnceLock::new() }))
     }
 
     /// The clock that its streams live by.
@@ -76,6 +78,15 @@ impl Host {
         let result = call(&mut self.lock(), self.0.clock.now());
         self.0.bell.ring();
         result
+    }
+
+    pub(super) fn set_gate(&self, gate: Gate) {
+        let _ = self.0.gate.set(gate);
+    }
+
+    /// Where threads that use this host are counted, if any do.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        self.0.gate.get().cloned()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use super::bell::Bell;
-use super::blocking::Gate;
+use super::blocking::{GRACE, Gate};
 use super::clock::Clock;
 use super::executor::{Executor, Spawner};
 use super::host::Host;
@@ -31,7 +31,7 @@ pub struct Runtime {
     executor: Executor,
     bell: Bell,
     /// Set while threads use the hosts: virtual time then waits for them.
-    pub(super) gate: Option<Gate>,
+    gate: Option<Gate>,
     stop: Option<Arc<AtomicBool>>,
 }
 
@@ -63,6 +63,15 @@ impl Runtime {
         let host = Host::new(config, self.clock.clone(), self.bell.clone());
         self.hosts.push(Attached { host: host.clone(), link, observers, incidents: Incidents::new() });
         host
+    }
+
+    /// From now on threads use the hosts.
+    pub(super) fn open_gate(&mut self) {
+        let gate = Gate::new(self.bell.clone());
+        for attached in &self.hosts {
+            attached.host.set_gate(gate.clone());
+        }
+        self.gate = Some(gate);
     }
 
     pub(super) fn bell(&self) -> Bell {
@@ -156,10 +165,10 @@ impl Runtime {
         if self.bell.take() {
             return Ok(());
         }
-        if let Some(gate) = &self.gate
-            && !gate.all_parked()
-        {
-            self.bell.wait();
+        if let Some(gate) = self.gate.as_ref().filter(|gate| gate.anybody_running()) {
+            if !self.bell.wait_at_most(GRACE) {
+                gate.forget();
+            }
             return Ok(());
         }
         match next {

@@ -69,6 +69,9 @@ impl Connection {
                 self.agree(now, &segment.options, segment.header.seq);
                 self.ecn.on_syn(segment.header.flags);
                 self.set_window(u32::from(segment.header.window), segment);
+                // Our SYN-ACK is the first of its kind, for retries and for the round-trip time.
+                self.opening.sends = 0;
+                self.opening.sent = None;
                 self.opening.due = true;
                 self.go(State::SynReceived);
                 Disposition::Accepted
