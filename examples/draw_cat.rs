@@ -36,7 +36,9 @@ fn draw() -> Vec<u8> {
     }
     let mut jpeg = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut jpeg, 94);
-    encoder.encode(&pixels, SIZE as u16, SIZE as u16, jpeg_encoder::ColorType::Rgb).expect("the picture is well-formed");
+    encoder
+        .encode(&pixels, SIZE as u16, SIZE as u16, jpeg_encoder::ColorType::Rgb)
+        .expect("the picture is well-formed");
     jpeg
 }
 

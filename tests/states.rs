@@ -58,8 +58,7 @@ fn two_hosts_may_open_and_close_at_once_through_loss() {
     for seed in 0..50 {
         let impairments = Impairments { drop: specs(&["30%"]), ..Impairments::default() };
         let config = Config { syn_retries: 20, retries: 50, ..Config::default() };
-        let setup =
-            Setup { seed, impairments, client: config.clone(), server: config, ..Setup::default() };
+        let setup = Setup { seed, impairments, client: config.clone(), server: config, ..Setup::default() };
         let (a, b) = open_at_once(setup).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_eq!((a.ended, b.ended), (Some(CloseReason::Done), Some(CloseReason::Done)), "seed {seed}");
     }
@@ -137,9 +136,9 @@ fn each_side_may_close_first_and_go_on_reading() {
             let _ = to.send(converse(stream, !client_first).await.unwrap());
         });
         let host = pair.client.clone();
-        let client = pair.runtime.block_on(async move {
-            converse(TcpStream::connect(&host, server_address()).await?, client_first).await
-        });
+        let client = pair
+            .runtime
+            .block_on(async move { converse(TcpStream::connect(&host, server_address()).await?, client_first).await });
         pair.runtime.block_on(pair.client.clock().clone().sleep(Duration::from_secs(10))).unwrap();
         let (client, server) = (client.unwrap().unwrap(), from.try_recv().unwrap());
         let (first, second) = if client_first { (client, server) } else { (server, client) };

@@ -80,12 +80,7 @@ type Output = BufWriter<Box<dyn Write + Send>>;
 
 impl Writer {
     /// Begins a capture on `output` with the given interfaces; at most `snaplen` bytes of a packet are kept.
-    pub fn new(
-        output: Box<dyn Write + Send>,
-        format: Format,
-        interfaces: &[&str],
-        snaplen: u32,
-    ) -> io::Result<Writer> {
+    pub fn new(output: Box<dyn Write + Send>, format: Format, interfaces: &[&str], snaplen: u32) -> io::Result<Writer> {
         let output = BufWriter::with_capacity(1 << 18, output);
         let inner = match format {
             Format::Pcap => {
@@ -206,8 +201,7 @@ mod tests {
     #[test]
     fn pcapng_keeps_interfaces_directions_comments_and_nanoseconds() {
         let output = Shared::default();
-        let mut writer =
-            Writer::new(Box::new(output.clone()), Format::PcapNg, &["tcp", "impaired"], SNAPLEN).unwrap();
+        let mut writer = Writer::new(Box::new(output.clone()), Format::PcapNg, &["tcp", "impaired"], SNAPLEN).unwrap();
         writer.write(&record(1, b"E-packet")).unwrap();
         writer.flush().unwrap();
         let bytes = output.0.lock().unwrap().clone();

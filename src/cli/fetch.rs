@@ -32,8 +32,7 @@ const MOST_REDIRECTS: u32 = 10;
 /// Runs `tcpkit fetch`.
 pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
     let mut target = Target::parse(&args.target, args.port)?;
-    let options =
-        Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
+    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
     let mut output = choose_output(args, &target)?;
     if output.is_stdout() && args.link.write.as_deref() == Some(Path::new("-")) {
         return Err(Failure::new(Exit::Usage, "body and capture cannot both go to standard output; use -o FILE"));
@@ -115,7 +114,9 @@ impl<'a> FetchRun<'a> {
             }
             Target::Host(host) => {
                 let default_port = match (host.raw || args.app == FetchApp::Raw, host.port) {
-                    (true, None) => return Err(Failure::new(Exit::Usage, "without HTTP the port must be named: host:port")),
+                    (true, None) => {
+                        return Err(Failure::new(Exit::Usage, "without HTTP the port must be named: host:port"));
+                    }
                     _ => 80,
                 };
                 let remote = host.resolve(default_port)?;
@@ -224,7 +225,9 @@ impl<'a> FetchRun<'a> {
                 }
                 (Exit::CannotWrite, format!("cannot write {}: {error}", self.output.name()))
             }
-            (Trouble::Raw(ExchangeError::Input(error)), _) => (Exit::CannotRead, format!("cannot read what is to be sent: {error}")),
+            (Trouble::Raw(ExchangeError::Input(error)), _) => {
+                (Exit::CannotRead, format!("cannot read what is to be sent: {error}"))
+            }
             (Trouble::Http(FetchError::EmptyReply), _) => {
                 (Exit::EmptyReply, format!("{what} closed without an answer"))
             }
@@ -246,9 +249,10 @@ impl<'a> FetchRun<'a> {
             _ => Exit::Partial,
         };
         let promise = promised.map_or_else(String::new, |promised| format!(" of {promised} promised"));
-        let stays = self.output.remains().map_or_else(String::new, |part| {
-            format!("; what came is in {} (-C - goes on there)", part.display())
-        });
+        let stays = self
+            .output
+            .remains()
+            .map_or_else(String::new, |part| format!("; what came is in {} (-C - goes on there)", part.display()));
         let how = match exit {
             Exit::Partial => String::from("the server closed"),
             _ => error.to_string(),

@@ -19,6 +19,35 @@ pub const SHELLS: [(Shell, &str); 5] = [
     (Shell::Zsh, "_tcpkit"),
 ];
 
+/// An example for every long option, by subcommand; each is parsed by a test.
+const EXAMPLES: &[&str] = &[
+    "tcpkit fetch --sack -o cat.jpg host",
+    "tcpkit fetch --output - --include http://host:8080/path",
+    "tcpkit fetch --remote-name --location --fail http://host/file.bin",
+    "tcpkit fetch --head --header 'Accept-Language: en' host",
+    "tcpkit fetch --range 0-99 host",
+    "tcpkit fetch --continue-at - -o big.bin http://host/big.bin",
+    "tcpkit fetch --connect-timeout 3s --max-time 1m host",
+    "tcpkit fetch --app raw --data 'hello' host:9000",
+    "tcpkit fetch --drop 5% --reorder 10% --reorder-gap 2 --write run.pcapng -o cat.jpg sim:cat.jpg",
+    "tcpkit fetch --duplicate every:10 --corrupt data:#3 --snaplen 96 --write-peer peer.pcap -o cat.jpg sim:cat.jpg",
+    "tcpkit fetch --delay 50ms~10ms --link-rate 10mbit --queue 20 --seed 7 -o cat.jpg sim:cat.jpg",
+    "tcpkit fetch --link raw --local 192.0.2.1 --source-port 4000 --ttl 32 --mtu 1280 --linger 1s host",
+    "tcpkit fetch --no-sack --no-timestamps --window-scale off --mss 536 --ecn off host",
+    "tcpkit fetch --timestamps --congestion reno --initial-window 2 --nagle on --delayed-ack off host",
+    "tcpkit fetch --recv-buffer 64k --send-buffer 1MiB --isn 4294967290 host",
+    "tcpkit fetch --rto-initial 3s --rto-min 1s --rto-max 60s --dupthresh 5 host",
+    "tcpkit fetch --syn-retries 2 --retries 5 --user-timeout 30s --keepalive 10s host",
+    "tcpkit fetch --peer sack=off,congestion=reno -o cat.jpg sim:cat.jpg",
+    "tcpkit fetch --quiet --json --color never -o cat.jpg sim:cat.jpg",
+    "tcpkit fetch --verbose -o cat.jpg sim:cat.jpg",
+    "tcpkit serve --app http --port 8080 --backlog 16 public/",
+    "tcpkit serve --once image.txt",
+    "tcpkit serve --count 3 --drop 2% public/",
+    "tcpkit handshake --connect-timeout 3s host:443",
+    "tcpkit handshake --drop syn:#1 sim:",
+];
+
 /// Runs `tcpkit completions`.
 pub fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
     print(&completion(args.shell))
@@ -70,6 +99,15 @@ fn page(command: &clap::Command) -> Vec<u8> {
     let mut text = Vec::new();
     // Writing to memory cannot fail.
     let _ = clap_mangen::Man::new(command.clone()).render(&mut text);
+    let of = command.get_name().replacen("tcpkit-", "tcpkit ", 1);
+    let examples: Vec<&&str> = EXAMPLES.iter().filter(|example| example.starts_with(&format!("{of} "))).collect();
+    if of != "tcpkit" && !examples.is_empty() {
+        let _ = writeln!(text, ".SH EXAMPLES\n.nf");
+        for example in examples {
+            let _ = writeln!(text, "{}", example.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
+        }
+        let _ = writeln!(text, ".fi");
+    }
     let _ = writeln!(text, ".SH \"EXIT STATUS\"");
     for (exit, meaning) in Exit::TABLE {
         let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{meaning}", *exit as u8);
@@ -83,5 +121,52 @@ fn print(text: &[u8]) -> Result<Exit, Failure> {
             Err(Failure::writing(Path::new("standard output"), &error))
         }
         _ => Ok(Exit::Done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    /// Splits as a shell does, as far as the examples need it.
+    fn words(line: &str) -> Vec<String> {
+        let parts = line.split('\'').enumerate();
+        let mut words = vec![String::new()];
+        for (index, part) in parts {
+            if index % 2 == 1 {
+                words.last_mut().unwrap().push_str(part);
+                continue;
+            }
+            for (at, word) in part.split(' ').enumerate() {
+                if at > 0 {
+                    words.push(String::new());
+                }
+                words.last_mut().unwrap().push_str(word);
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn every_example_parses() {
+        for example in EXAMPLES {
+            if let Err(error) = Cli::try_parse_from(words(example)) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_long_option_has_an_example() {
+        let command = Cli::command();
+        for subcommand in command.get_subcommands() {
+            for long in subcommand.get_arguments().filter_map(|argument| argument.get_long()) {
+                let wanted = format!("--{long}");
+                let shown = EXAMPLES.iter().any(|example| words(example).contains(&wanted));
+                assert!(shown, "{wanted} of {} has no example", subcommand.get_name());
+            }
+        }
     }
 }

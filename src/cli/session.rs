@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
+use super::args::Global;
 use super::args::impair::ImpairArgs;
 use super::args::link::{LinkArgs, LinkChoice};
 use super::args::tcp::TcpArgs;
-use super::args::Global;
 use super::exit::{Exit, Failure};
 use super::signals::Signals;
 use super::trace::Tracer;
@@ -75,7 +75,10 @@ impl Options<'_> {
             return Err(Failure::new(Exit::Usage, "a sim: target has no raw link; leave --link away"));
         }
         if let Some(local) = self.link.local {
-            return Err(Failure::new(Exit::Usage, format!("--local {local}: a simulated host's address is {SIM_CLIENT}")));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("--local {local}: a simulated host's address is {SIM_CLIENT}"),
+            ));
         }
         let seed = self.seed()?;
         let default = WireConfig::default();
@@ -101,8 +104,7 @@ impl Options<'_> {
         let theirs =
             self.host(vec![SIM_SERVER.into()], wire.mtu, self.tcp.peer_config(), secret(), !peer_observers.is_empty());
         let host = runtime.attach(HostConfig { owns_addresses: true, ..ours }, near, observers);
-        let peer =
-            runtime.attach(HostConfig { owns_addresses: true, ..theirs }, Box::new(far), peer_observers);
+        let peer = runtime.attach(HostConfig { owns_addresses: true, ..theirs }, Box::new(far), peer_observers);
         let path = format!("simulated wire: {}", describe(&wire, latency, jitter));
         Ok(Session { runtime, host, peer: Some(peer), signals, seed: Some(seed), path, raw: None })
     }
@@ -118,7 +120,10 @@ impl Options<'_> {
     /// Our side of real connections from anybody to `port`.
     pub fn listen_on(&self, port: u16) -> Result<Session, Failure> {
         if self.link.source_port.is_some() {
-            return Err(Failure::new(Exit::Usage, "--source-port is for connections that we open; --port names the service's"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "--source-port is for connections that we open; --port names the service's",
+            ));
         }
         let local = self.local_v4()?.unwrap_or(Ipv4Addr::UNSPECIFIED);
         self.open_raw(local, port, NETWORK_MTU)
@@ -139,7 +144,10 @@ impl Options<'_> {
             return Err(Failure::new(Exit::Usage, "--link sim has no other hosts; write sim:PATH as the target"));
         }
         if self.link.write_peer.is_some() {
-            return Err(Failure::new(Exit::Usage, "--write-peer needs a simulated wire: a real peer's view is its own"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "--write-peer needs a simulated wire: a real peer's view is its own",
+            ));
         }
         if self.tcp.peer.is_some() {
             return Err(Failure::new(Exit::Usage, "--peer needs a simulated wire: a real peer has its own settings"));
@@ -201,7 +209,10 @@ impl Options<'_> {
         if let Some(path) = capture {
             let (output, format): (Box<dyn Write + Send>, Format) = match path == Path::new("-") {
                 true if io::stdout().is_terminal() => {
-                    return Err(Failure::new(Exit::Usage, "a capture is no text for a terminal; write it to a file or a pipe"));
+                    return Err(Failure::new(
+                        Exit::Usage,
+                        "a capture is no text for a terminal; write it to a file or a pipe",
+                    ));
                 }
                 true => (Box::new(io::stdout()), Format::PcapNg),
                 false => {
@@ -236,9 +247,7 @@ impl Session {
         let clock = self.runtime.clock().clone();
         let deadline = clock.now() + patience;
         let quiet = |host: &Host| {
-            host.inspect(|stack| {
-                stack.connections().all(|(_, c)| matches!(c.state(), State::Closed | State::TimeWait))
-            })
+            host.inspect(|stack| stack.connections().all(|(_, c)| matches!(c.state(), State::Closed | State::TimeWait)))
         };
         let settled = async {
             while clock.now() < deadline && !hosts.iter().all(quiet) {
@@ -251,9 +260,8 @@ impl Session {
     /// Stays after the last FIN (raw): the kernel would answer a peer that did not get our last acknowledgment, and
     /// sends its FIN again, with a reset.
     pub fn linger(&mut self, wanted: Option<Duration>, rto: Duration) -> Result<(), Failure> {
-        let waiting = self
-            .host
-            .inspect(|stack| stack.connections().any(|(_, connection)| connection.state() == State::TimeWait));
+        let waiting =
+            self.host.inspect(|stack| stack.connections().any(|(_, connection)| connection.state() == State::TimeWait));
         if self.raw.is_none() || !waiting {
             return Ok(());
         }
@@ -293,7 +301,9 @@ fn raw_failure(error: &io::Error, local: Ipv4Addr, port: u16) -> Failure {
         io::ErrorKind::PermissionDenied if port != 0 && port < 1024 && error.to_string().starts_with("bind") => {
             Failure::new(
                 Exit::NotAllowed,
-                format!("port {port} needs the capability CAP_NET_BIND_SERVICE as well ({error}); use --port 1024 or above"),
+                format!(
+                    "port {port} needs the capability CAP_NET_BIND_SERVICE as well ({error}); use --port 1024 or above"
+                ),
             )
         }
         io::ErrorKind::PermissionDenied => Failure::new(

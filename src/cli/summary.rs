@@ -63,7 +63,11 @@ impl Summary {
             writeln!(out, "  discarded    {}", list.join(", "))?;
         }
         if self.dropped_before_us > 0 {
-            writeln!(out, "  lost here    {} packets, dropped by the kernel before we saw them", self.dropped_before_us)?;
+            writeln!(
+                out,
+                "  lost here    {} packets, dropped by the kernel before we saw them",
+                self.dropped_before_us
+            )?;
         }
         if let Some(seed) = self.seed {
             writeln!(out, "  seed         {seed} (the same run again: --seed {seed})")?;
@@ -78,7 +82,8 @@ impl Summary {
         if let Some((bytes, elapsed)) = self.transfer {
             object.insert("bytes".into(), json!(bytes));
             object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
-            object.insert("goodput_bits_per_second".into(), json!(bytes as f64 * 8.0 / elapsed.as_secs_f64().max(1e-9)));
+            object
+                .insert("goodput_bits_per_second".into(), json!(bytes as f64 * 8.0 / elapsed.as_secs_f64().max(1e-9)));
         }
         object.insert("simulated".into(), json!(self.simulated));
         object.insert("ours".into(), self.ours.as_ref().map_or(Value::Null, report_json));
@@ -110,8 +115,11 @@ impl Summary {
 /// What both ends agreed on, in words.
 pub fn agreed(report: &Report) -> String {
     let (sack, timestamps, ecn) = report.agreed;
-    let list: Vec<&str> =
-        [(sack, "SACK"), (timestamps, "timestamps"), (ecn, "ECN")].iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+    let list: Vec<&str> = [(sack, "SACK"), (timestamps, "timestamps"), (ecn, "ECN")]
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, name)| *name)
+        .collect();
     if list.is_empty() { "no options".into() } else { list.join(", ") }
 }
 

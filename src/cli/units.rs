@@ -21,11 +21,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| wrong())
 }
 
+/// A duration, or none: a type of its own, since clap takes an `Option` for an option that may be absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurationOrOff(pub Option<Duration>);
+
 /// A duration, or `off`.
-pub fn duration_or_off(text: &str) -> Result<Option<Duration>, String> {
+pub fn duration_or_off(text: &str) -> Result<DurationOrOff, String> {
     match text {
-        "off" | "0" => Ok(None),
-        text => duration(text).map(Some),
+        "off" | "0" => Ok(DurationOrOff(None)),
+        text => duration(text).map(|duration| DurationOrOff(Some(duration))),
     }
 }
 
@@ -34,7 +38,9 @@ pub fn delay(text: &str) -> Result<(Duration, Duration), String> {
     let (delay, jitter) = text.split_once('~').unwrap_or((text, "0"));
     let (delay, jitter) = (duration(delay)?, duration(jitter)?);
     if jitter > delay {
-        return Err(format!("'{text}': the jitter is larger than the delay, so packets would arrive before they are sent"));
+        return Err(format!(
+            "'{text}': the jitter is larger than the delay, so packets would arrive before they are sent"
+        ));
     }
     Ok((delay, jitter))
 }

@@ -58,8 +58,7 @@ impl Recorder {
 impl Observer for Recorder {
     fn on_packet(&mut self, now: Time, direction: Direction, packet: &Packet, note: Option<&str>) -> io::Result<()> {
         let note = note.unwrap_or_default();
-        let record =
-            |bytes, comment| Record { time: now, interface: 0, direction: Some(direction), bytes, comment };
+        let record = |bytes, comment| Record { time: now, interface: 0, direction: Some(direction), bytes, comment };
         if packet.meta.checksum == ChecksumState::Unfilled {
             let mut completed = packet.clone();
             complete_checksum(&mut completed);

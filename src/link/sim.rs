@@ -28,12 +28,7 @@ pub struct WireConfig {
 impl Default for WireConfig {
     /// A decent line: 10 ms each way, 100 Mbit/s, 100 packets of queue, 1500 bytes.
     fn default() -> Self {
-        WireConfig {
-            latency: Duration::from_millis(10),
-            rate: Rate::BitsPerSecond(100_000_000),
-            queue: 100,
-            mtu: 1500,
-        }
+        WireConfig { latency: Duration::from_millis(10), rate: Rate::BitsPerSecond(100_000_000), queue: 100, mtu: 1500 }
     }
 }
 

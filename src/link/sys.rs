@@ -69,8 +69,7 @@ pub fn guard_port(address: SocketAddrV4) -> io::Result<(OwnedFd, SocketAddrV4, G
     let mut name: libc::sockaddr_in = unsafe { zeroed() };
     let mut len = size_of_val(&name) as libc::socklen_t;
     // SAFETY: `name` and `len` live across the call, and `len` is the size of `name`.
-    let named =
-        unsafe { libc::getsockname(socket.as_raw_fd(), std::ptr::from_mut(&mut name).cast(), &raw mut len) };
+    let named = unsafe { libc::getsockname(socket.as_raw_fd(), std::ptr::from_mut(&mut name).cast(), &raw mut len) };
     check("getsockname", named)?;
     let address = SocketAddrV4::new(Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr)), u16::from_be(name.sin_port));
     Ok((socket, address, guard))
@@ -247,8 +246,7 @@ const PACKET_IGNORE_OUTGOING: i32 = 23;
 
 fn attach_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::Result<()> {
     // The kernel only reads the program, although the pointer is not const.
-    let program =
-        libc::sock_fprog { len: filter.len() as libc::c_ushort, filter: filter.as_ptr().cast_mut() };
+    let program = libc::sock_fprog { len: filter.len() as libc::c_ushort, filter: filter.as_ptr().cast_mut() };
     set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program, "SO_ATTACH_FILTER")
 }
 

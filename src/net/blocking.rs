@@ -170,7 +170,9 @@ impl Parker {
 
     fn park(&self) {
         let mut state = self.lock();
-        if !state.woken && let Some(gate) = &self.gate {
+        if !state.woken
+            && let Some(gate) = &self.gate
+        {
             state.waiting = true;
             gate.leave(state.counted.take());
         }

@@ -46,8 +46,7 @@ pub(super) enum Interest {
 
 impl Host {
     pub(super) fn new(config: HostConfig, clock: Clock, bell: Bell) -> Self {
-        let inner =
-            Inner { stack: Stack::new(config), connections: HashMap::new(), listeners: BTreeMap::new() };
+        let inner = Inner { stack: Stack::new(config), connections: HashMap::new(), listeners: BTreeMap::new() };
         Host(Arc::new(Shared { inner: Mutex::new(inner), clock, bell, gate: OnceLock::new() }))
     }
 

@@ -198,11 +198,7 @@ impl TcpStream {
         })
     }
 
-    fn poll_read_with(
-        &self,
-        cx: &mut Context<'_>,
-        take: &mut dyn FnMut(&[u8]) -> usize,
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read_with(&self, cx: &mut Context<'_>, take: &mut dyn FnMut(&[u8]) -> usize) -> Poll<io::Result<usize>> {
         self.host.poll(|inner, now| {
             let outcome = inner.stack.with(self.id, |connection| {
                 let (first, second) = connection.peek();
@@ -245,12 +241,7 @@ impl TcpStream {
         })
     }
 
-    fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        interest: Interest,
-        look: impl FnOnce(&Connection) -> Poll<T>,
-    ) -> Poll<T> {
+    fn poll<T>(&self, cx: &mut Context<'_>, interest: Interest, look: impl FnOnce(&Connection) -> Poll<T>) -> Poll<T> {
         self.host.poll(|inner, _| {
             let Some(connection) = inner.stack.connection(self.id) else { return Poll::Pending };
             let outcome = look(connection);

@@ -11,9 +11,7 @@ use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader};
 use crate::wire::options::OptionBytes;
 use crate::wire::packet::ChecksumState;
 use crate::wire::tcp::{self, TCP_HEADER};
-use crate::wire::{
-    IpPacket, Malformed, Meta, Outgoing, Packet, Payload, Protocol, TcpHeader, TcpOptions, TcpPacket,
-};
+use crate::wire::{IpPacket, Malformed, Meta, Outgoing, Packet, Payload, Protocol, TcpHeader, TcpOptions, TcpPacket};
 
 /// What became of a packet, for observers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,13 +121,7 @@ impl Stack {
     }
 
     /// A connection request: a new connection in LISTEN, when somebody listens and has room.
-    fn on_syn(
-        &mut self,
-        now: Time,
-        local: SocketAddr,
-        remote: SocketAddr,
-        segment: &Segment<'_>,
-    ) -> Option<ConnId> {
+    fn on_syn(&mut self, now: Time, local: SocketAddr, remote: SocketAddr, segment: &Segment<'_>) -> Option<ConnId> {
         let flags = segment.header.flags;
         if !flags.syn() || flags.ack() || flags.rst() {
             return None;

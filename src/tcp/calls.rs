@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 
 use super::ack_policy::{AckPolicy, Limiter};
 use super::config::Config;
-use super::connection::{
-    Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, Opening, Persist, Tuning,
-};
+use super::connection::{Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, Opening, Persist, Tuning};
 use super::ecn::Ecn;
 use super::error::{CallError, CloseReason};
 use super::recovery::Recovery;

@@ -43,10 +43,7 @@
 //!
 //! Where we differ from what an RFC recommends, the reason stands at the place: the RTO floor
 //! ([`Config::rto_min`]), and text on a SYN that opens passively, which is left for the peer to send again.
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod ack_policy;
 mod arrives;

@@ -79,10 +79,7 @@ mod tests {
         let frame = EthernetFrame::parse(&bytes).unwrap();
         assert_eq!((frame.vlan, frame.ethertype, frame.payload), (Some(5), EtherType::IPV4, &[0x45][..]));
         assert_eq!(frame.src, [11, 12, 13, 14, 15, 16]);
-        assert_eq!(
-            EthernetFrame::parse(&bytes[..20]).unwrap_err().to_string(),
-            "VLAN tag needs 4 bytes, 2 are there"
-        );
+        assert_eq!(EthernetFrame::parse(&bytes[..20]).unwrap_err().to_string(), "VLAN tag needs 4 bytes, 2 are there");
     }
 
     proptest! {

@@ -79,9 +79,7 @@ pub fn parse(packet: &IpPacket<'_>) -> Result<Option<IcmpError>, Malformed> {
 fn verify(packet: &IpPacket<'_>) -> Result<(), Malformed> {
     let mut sum = match packet.protocol {
         // RFC 4443 section 2.3: only ICMPv6 covers a pseudo-header.
-        Protocol::ICMPV6 => {
-            checksum::pseudo_header(packet.src, packet.dst, Protocol::ICMPV6.0, packet.payload.len())
-        }
+        Protocol::ICMPV6 => checksum::pseudo_header(packet.src, packet.dst, Protocol::ICMPV6.0, packet.payload.len()),
         _ => checksum::Sum::new(),
     };
     sum.add(packet.payload);
@@ -169,14 +167,8 @@ mod tests {
 
     fn segment(src: &str, dst: &str) -> Vec<u8> {
         let (src, dst): (SocketAddr, SocketAddr) = (src.parse().unwrap(), dst.parse().unwrap());
-        let ip = IpHeader {
-            src: src.ip(),
-            dst: dst.ip(),
-            protocol: Protocol::TCP,
-            ttl: 64,
-            ecn: Default::default(),
-            id: 1,
-        };
+        let ip =
+            IpHeader { src: src.ip(), dst: dst.ip(), protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 };
         let tcp = TcpHeader {
             src_port: src.port(),
             dst_port: dst.port(),
@@ -228,10 +220,7 @@ mod tests {
         let sum = checksum::of(&cut[20..]);
         cut[22..24].copy_from_slice(&sum.to_be_bytes());
         let packet = IpPacket::parse(&cut).unwrap();
-        assert_eq!(
-            parse(&packet),
-            Err(Malformed::Truncated { what: "quoted TCP header", needed: 8, had: 4 })
-        );
+        assert_eq!(parse(&packet), Err(Malformed::Truncated { what: "quoted TCP header", needed: 8, had: 4 }));
     }
 
     proptest! {

@@ -169,11 +169,7 @@ impl<'a> IpPacket<'a> {
             ttl: view.get_ttl(),
             ecn: Ecn::from_bits(view.get_ecn()),
             id: view.get_identification(),
-            fragment: (offset > 0 || more).then(|| Fragment {
-                id: u32::from(view.get_identification()),
-                offset,
-                more,
-            }),
+            fragment: (offset > 0 || more).then(|| Fragment { id: u32::from(view.get_identification()), offset, more }),
             header_len,
             payload,
         })
@@ -188,9 +184,7 @@ impl<'a> IpPacket<'a> {
         let mut fragment = None;
         for _ in 0..MAX_EXTENSION_HEADERS {
             let length = match protocol {
-                Protocol::HOP_BY_HOP | Protocol::ROUTING | Protocol::DESTINATION => {
-                    8 + 8 * usize::from(second(rest)?)
-                }
+                Protocol::HOP_BY_HOP | Protocol::ROUTING | Protocol::DESTINATION => 8 + 8 * usize::from(second(rest)?),
                 // RFC 4302 section 2.2: the length counts 4-byte words, less two.
                 Protocol::AUTHENTICATION => 8 + 4 * usize::from(second(rest)?),
                 Protocol::FRAGMENT => {
@@ -341,12 +335,7 @@ mod tests {
     }
 
     fn header_v6() -> IpHeader {
-        IpHeader {
-            src: "2001:db8::1".parse().unwrap(),
-            dst: "2001:db8::2".parse().unwrap(),
-            id: 0,
-            ..header_v4()
-        }
+        IpHeader { src: "2001:db8::1".parse().unwrap(), dst: "2001:db8::2".parse().unwrap(), id: 0, ..header_v4() }
     }
 
     #[test]

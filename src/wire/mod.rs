@@ -16,15 +16,7 @@
 //! **No byte from a wire makes this module panic.** Parsers check every length first and return
 //! [`Malformed`]; field access goes through pnet's views only after that check. Writers are told the
 //! exact lengths by the values they write.
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::indexing_slicing,
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic
-    )
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod checksum;
 pub mod error;

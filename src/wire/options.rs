@@ -188,10 +188,8 @@ fn interpret(kind: u8, data: &[u8]) -> TcpOption<'_> {
         (kind::EXPERIMENT, 2 | 6..=18) if data.starts_with(&FAST_OPEN_MAGIC) => {
             TcpOption::FastOpen { cookie: data.get(2..).unwrap_or_default(), experimental: true }
         }
-        (kind::USER_TIMEOUT, 2) => be_u16(data).map_or(unknown, |field| TcpOption::UserTimeout {
-            minutes: field & 0x8000 != 0,
-            value: field & 0x7fff,
-        }),
+        (kind::USER_TIMEOUT, 2) => be_u16(data)
+            .map_or(unknown, |field| TcpOption::UserTimeout { minutes: field & 0x8000 != 0, value: field & 0x7fff }),
         (kind::MD5, 16) => TcpOption::Md5(data),
         (kind::AO, 2..) => TcpOption::Ao(data),
         (kind::ACC_ECN_0, 0 | 3 | 6 | 9) => TcpOption::AccEcn { order_1: false, counters: data },

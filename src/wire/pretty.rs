@@ -29,7 +29,9 @@ pub fn line(bytes: &[u8], base: Option<(u32, u32)>) -> String {
             Err(error) => format!("{version} {src} > {dst}: TCP, {error}"),
         },
         Protocol::ICMP | Protocol::ICMPV6 => match icmp::parse(&packet) {
-            Ok(Some(error)) => format!("{version} {src} > {dst}: ICMP {:?} about {} > {}", error.kind, error.src, error.dst),
+            Ok(Some(error)) => {
+                format!("{version} {src} > {dst}: ICMP {:?} about {} > {}", error.kind, error.src, error.dst)
+            }
             Ok(None) => format!("{version} {src} > {dst}: ICMP, length {}", packet.payload.len()),
             Err(error) => format!("{version} {src} > {dst}: ICMP, {error}"),
         },

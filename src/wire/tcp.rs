@@ -180,10 +180,7 @@ pub fn verify(src: IpAddr, dst: IpAddr, bytes: &[u8]) -> Result<(), Malformed> {
     sum.add(bytes);
     match sum.finish() {
         0 => Ok(()),
-        _ => Err(Malformed::Checksum {
-            what: "TCP",
-            found: View::new(bytes).map_or(0, |view| view.get_checksum()),
-        }),
+        _ => Err(Malformed::Checksum { what: "TCP", found: View::new(bytes).map_or(0, |view| view.get_checksum()) }),
     }
 }
 

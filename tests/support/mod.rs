@@ -102,10 +102,14 @@ impl Pair {
         let (received, client) = self.runtime.block_on(async move {
             let stream = TcpStream::connect(&client, server_address()).await?;
             let mut received = Vec::new();
-            while stream.read_with(|bytes| {
-                received.extend_from_slice(bytes);
-                bytes.len()
-            }).await? > 0 {}
+            while stream
+                .read_with(|bytes| {
+                    received.extend_from_slice(bytes);
+                    bytes.len()
+                })
+                .await?
+                > 0
+            {}
             stream.shutdown();
             stream.finished().await;
             Ok::<_, io::Error>((received, stream.report()))

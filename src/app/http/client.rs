@@ -55,11 +55,7 @@ pub enum FetchError {
 }
 
 /// Sends `request` over `stream` and hands the answer to `sink`. Bytes of the body that came.
-pub async fn fetch(
-    stream: &TcpStream,
-    request: Request<Empty<Bytes>>,
-    sink: &mut dyn Sink,
-) -> Result<u64, FetchError> {
+pub async fn fetch(stream: &TcpStream, request: Request<Empty<Bytes>>, sink: &mut dyn Sink) -> Result<u64, FetchError> {
     stream.set_nodelay(true);
     let (mut sender, mut connection) =
         hyper::client::conn::http1::handshake(stream).await.map_err(|error| FetchError::Connection(into_io(error)))?;

@@ -94,7 +94,8 @@ fn page(status: StatusCode, kind: &'static str, body: &str) -> Response<FileBody
 
 fn listing(path: &str, names: &[String]) -> Response<FileBody> {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let mut html = format!("<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<h1>{0}</h1>\n<ul>\n", escape(path));
+    let mut html =
+        format!("<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<h1>{0}</h1>\n<ul>\n", escape(path));
     for name in names {
         let href: String = name
             .bytes()

@@ -40,9 +40,7 @@ impl Site {
         let Some(relative) = decode(path.trim_start_matches('/')) else { return Ok(Found::Nothing) };
         let relative = Path::new(&relative);
         // Nothing above the root, and no dot files: they are configuration more often than content.
-        let shown = |component: Component<'_>| {
-            matches!(component, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."))
-        };
+        let shown = |component: Component<'_>| matches!(component, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
         if !relative.components().all(shown) {
             return Ok(Found::Nothing);
         }

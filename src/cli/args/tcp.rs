@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::units;
+use crate::cli::units::{self, DurationOrOff};
 use crate::tcp::{Algorithm, Config, RecvBuffer, WindowScale};
 
 /// How we speak TCP.
@@ -44,7 +44,7 @@ pub struct TcpArgs {
     pub nagle: Option<Switch>,
     /// Let an acknowledgment wait this long for company [default: 40ms]
     #[arg(long, value_name = "DUR|off", value_parser = units::duration_or_off)]
-    pub delayed_ack: Option<Option<Duration>>,
+    pub delayed_ack: Option<DurationOrOff>,
     /// Fix the receive buffer, and with it the window [default: grows to 6MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::nonzero_size)]
     pub recv_buffer: Option<usize>,
@@ -122,7 +122,7 @@ impl TcpArgs {
         set(&mut config.congestion, self.congestion.map(CongestionChoice::algorithm));
         set(&mut config.initial_window, self.initial_window);
         set(&mut config.nagle, self.nagle.map(|switch| switch == Switch::On));
-        set(&mut config.delayed_ack, self.delayed_ack);
+        set(&mut config.delayed_ack, self.delayed_ack.map(|DurationOrOff(delay)| delay));
         set(&mut config.recv_buffer, self.recv_buffer.map(RecvBuffer::Fixed));
         set(&mut config.send_buffer, self.send_buffer);
         set(&mut config.rto_initial, self.rto_initial);

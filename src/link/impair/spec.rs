@@ -47,7 +47,10 @@ enum Choice {
     Every(u64),
     /// Gilbert-Elliott: the chance to fall into the bad state and to get out of it again, asked at each packet; in
     /// the bad state every packet is chosen.
-    Burst { fall: f64, recover: f64 },
+    Burst {
+        fall: f64,
+        recover: f64,
+    },
 }
 
 /// A `SPEC` that makes no sense.

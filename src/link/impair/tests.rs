@@ -102,11 +102,8 @@ fn a_duplicate_arrives_twice_and_is_not_counted() {
 
 #[test]
 fn jitter_never_reorders() {
-    let impairments = Impairments {
-        delay: Duration::from_millis(50),
-        jitter: Duration::from_millis(40),
-        ..Default::default()
-    };
+    let impairments =
+        Impairments { delay: Duration::from_millis(50), jitter: Duration::from_millis(40), ..Default::default() };
     let (arrived, incidents) = run(impairments, data(100));
     assert_eq!(arrived, (0..100).map(|n| n * 10).collect::<Vec<_>>());
     assert_eq!(incidents.len(), 100);
