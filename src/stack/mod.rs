@@ -247,3 +247,6 @@ impl Stack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@
 //! | `receiving`  | acknowledgments, SACK, windows, PAWS, blind attacks |
 //! | `sending`    | Nagle, windows, probes, keep-alive, timeouts |
 //! | `recovery`   | loss with and without SACK, RTO, ECN |
+//! | `chaos`      | anything at all |
 
+mod chaos;
 mod closing;
 mod opening;
 mod receiving;

@@ -1,0 +1,226 @@
+use std::time::Duration;
+
+use super::*;
+use crate::tcp::{State, WindowScale};
+use crate::wire::options::OptionBytes;
+use crate::wire::{Flags, IpPacket, Packet, Payload, SeqNum, TcpHeader, TcpPacket};
+
+const US: [u8; 4] = [192, 0, 2, 1];
+const PEER: [u8; 4] = [192, 0, 2, 2];
+
+fn stack(owns_addresses: bool) -> Stack {
+    Stack::new(HostConfig {
+        addresses: vec![IpAddr::from(US), "2001:db8::1".parse().unwrap()],
+        owns_addresses,
+        mtu: 1500,
+        ttl: 64,
+        tcp: Config { window_scale: WindowScale::Off, ..Config::default() },
+        secret: Secret([1, 2]),
+        annotate: true,
+    })
+}
+
+fn address(host: [u8; 4], port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::from(host), port)
+}
+
+fn packet(from: SocketAddr, to: SocketAddr, flags: Flags, seq: u32, ack: u32) -> Packet {
+    let tcp = TcpHeader {
+        src_port: from.port(),
+        dst_port: to.port(),
+        seq: SeqNum(seq),
+        ack: SeqNum(ack),
+        flags,
+        window: 9000,
+        urgent: 0,
+    };
+    let outgoing = Outgoing {
+        ip: IpHeader { src: from.ip(), dst: to.ip(), protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 },
+        tcp,
+        options: OptionBytes::new(),
+        payload: Payload::empty(),
+        segment_size: 1,
+        retransmission: false,
+        note: None,
+    };
+    outgoing.packets().next().unwrap()
+}
+
+/// What leaves now: destination, flags, acknowledgment.
+fn sent(stack: &mut Stack, now: Time) -> Vec<(SocketAddr, String, SeqNum, SeqNum)> {
+    let mut all = Vec::new();
+    while let Some(outgoing) = stack.poll_transmit(now) {
+        for packet in outgoing.packets() {
+            let ip = IpPacket::parse(&packet.bytes).unwrap();
+            let header = TcpPacket::parse(ip.payload).unwrap().header;
+            let dst = SocketAddr::new(ip.dst, header.dst_port);
+            all.push((dst, header.flags.to_string(), header.seq, header.ack));
+        }
+    }
+    all
+}
+
+#[test]
+fn strangers_are_reset_where_the_address_is_ours_alone() {
+    let mut stack = stack(true);
+    let peer = address(PEER, 5000);
+    stack.on_packet(Time::ZERO, &packet(peer, address(US, 81), Flags::SYN, 100, 0));
+    assert_eq!(sent(&mut stack, Time::ZERO), [(peer, "R.".into(), SeqNum(0), SeqNum(101))]);
+    stack.on_packet(Time::ZERO, &packet(peer, address(US, 81), Flags::RST, 100, 0));
+    assert_eq!(sent(&mut stack, Time::ZERO), []);
+}
+
+#[test]
+fn on_a_shared_address_only_guarded_ports_answer_strangers() {
+    let mut stack = stack(false);
+    stack.guard(80);
+    let peer = address(PEER, 5000);
+    stack.on_packet(Time::ZERO, &packet(peer, address(US, 81), Flags::SYN, 1, 0));
+    assert_eq!(sent(&mut stack, Time::ZERO), []);
+    stack.on_packet(Time::ZERO, &packet(peer, address(US, 80), Flags::ACK, 1, 77));
+    assert_eq!(sent(&mut stack, Time::ZERO), [(peer, "R".into(), SeqNum(77), SeqNum(0))]);
+    assert_eq!((stack.counters().strangers_ignored, stack.counters().strangers_reset), (1, 1));
+}
+
+#[test]
+fn damaged_and_misdirected_packets_are_counted_and_not_answered() {
+    let mut stack = stack(true);
+    let (us, peer) = (address(US, 80), address(PEER, 5000));
+    let good = packet(peer, us, Flags::SYN, 1, 0);
+    let mut deliver = |edit: &dyn Fn(&mut Packet)| {
+        let mut packet = good.clone();
+        edit(&mut packet);
+        stack.on_packet(Time::ZERO, &packet);
+        assert_eq!(sent(&mut stack, Time::ZERO), []);
+        *stack.counters()
+    };
+    assert_eq!(deliver(&|packet| packet.bytes[33] ^= 4).bad_checksum, 1, "a flag was flipped");
+    assert_eq!(deliver(&|packet| packet.bytes[8] ^= 1).bad_checksum, 2, "the TTL was flipped");
+    assert_eq!(deliver(&|packet| packet.bytes.truncate(30)).malformed, 1);
+    assert_eq!(deliver(&|packet| packet.meta.truncated = true).truncated, 1);
+    assert_eq!(deliver(&|packet| *packet = self::packet(us, us, Flags::SYN, 1, 0)).bad_source, 1, "the land attack");
+    let multicast = address([224, 0, 0, 1], 5000);
+    assert_eq!(deliver(&|packet| *packet = self::packet(multicast, us, Flags::SYN, 1, 0)).bad_source, 2);
+    let other = address([192, 0, 2, 9], 80);
+    assert_eq!(deliver(&|packet| *packet = self::packet(peer, other, Flags::SYN, 1, 0)).not_ours, 1);
+    // A data offset of 3, with checksums that are right.
+    let counters = deliver(&|packet| {
+        packet.bytes[32] = 3 << 4;
+        packet.bytes[36..38].fill(0);
+        let mut sum = crate::wire::checksum::pseudo_header(peer.ip(), us.ip(), 6, packet.bytes.len() - 20);
+        sum.add(&packet.bytes[20..]);
+        packet.bytes[36..38].copy_from_slice(&sum.finish().to_be_bytes());
+    });
+    assert_eq!(counters.malformed, 2);
+}
+
+#[test]
+fn a_listener_hands_out_established_connections_and_forgets_those_that_fail() {
+    let mut stack = stack(true);
+    let (us, peer) = (address(US, 80), address(PEER, 5000));
+    stack.listen(us, 2).unwrap();
+    assert_eq!(stack.listen(us, 2), Err(ListenError::InUse(us)));
+    stack.on_packet(Time::ZERO, &packet(peer, us, Flags::SYN, 100, 0));
+    let syn_ack = sent(&mut stack, Time::ZERO);
+    assert_eq!((syn_ack[0].1.as_str(), syn_ack[0].3), ("S.", SeqNum(101)));
+    assert_eq!(stack.accept(us), None);
+    stack.on_packet(Time::ZERO, &packet(peer, us, Flags::ACK, 101, syn_ack[0].2.0.wrapping_add(1)));
+    assert_eq!(stack.poll_event(), Some(StackEvent::Acceptable(us)));
+    let id = stack.accept(us).unwrap();
+    assert_eq!(stack.connection(id).unwrap().state(), State::Established);
+    // One that is reset before it is established leaves nothing behind.
+    let other = address(PEER, 5001);
+    stack.on_packet(Time::ZERO, &packet(other, us, Flags::SYN, 100, 0));
+    stack.on_packet(Time::ZERO, &packet(other, us, Flags::RST, 101, 0));
+    sent(&mut stack, Time::ZERO);
+    assert_eq!(stack.connections().count(), 1);
+}
+
+#[test]
+fn a_backlog_bounds_what_a_flood_of_syns_costs() {
+    let mut stack = stack(true);
+    let us = address(US, 80);
+    stack.listen(us, 10).unwrap();
+    for port in 1..=1000 {
+        stack.on_packet(Time::ZERO, &packet(address(PEER, port), us, Flags::SYN, 1, 0));
+    }
+    assert_eq!((stack.connections().count(), stack.counters().backlog_full), (10, 990));
+    // They time out by themselves.
+    assert_eq!(sent(&mut stack, Time::ZERO).len(), 10);
+    let mut now = Time::ZERO;
+    while let Some(due) = stack.poll_timeout() {
+        now = due;
+        stack.on_timeout(now);
+        sent(&mut stack, now);
+    }
+    assert_eq!(stack.connections().count(), 0);
+    assert_eq!(now, Time::ZERO + Duration::from_secs(127), "1 + 2 + 4 + ... + 64 s");
+}
+
+#[test]
+fn connections_get_ports_of_their_own_and_ids_that_are_never_used_again() {
+    let mut stack = stack(true);
+    let remote = address(PEER, 80);
+    let ids: Vec<ConnId> = (0..100).map(|_| stack.connect(Time::ZERO, None, remote, None).unwrap()).collect();
+    let ports: BTreeSet<u16> = ids.iter().map(|id| stack.connection(*id).unwrap().local().port()).collect();
+    assert_eq!(ports.len(), 100);
+    assert!(ports.iter().all(|port| *port >= 49_152));
+    for id in &ids {
+        stack.with(*id, Connection::abort);
+        stack.release(Time::ZERO, *id);
+    }
+    assert_eq!(stack.connections().count(), 0);
+    let again = stack.connect(Time::ZERO, None, remote, None).unwrap();
+    assert!(!ids.contains(&again));
+    assert!(stack.connection(ids[0]).is_none());
+    let taken = stack.connection(again).unwrap().local();
+    assert_eq!(stack.connect(Time::ZERO, Some(taken), remote, None), Err(ConnectError::InUse(taken, remote)));
+}
+
+#[test]
+fn the_mss_is_what_the_mtu_carries_in_each_family() {
+    let mut stack = stack(true);
+    for (remote, mss) in [("192.0.2.2:80", 1460), ("[2001:db8::2]:80", 1440)] {
+        stack.connect(Time::ZERO, None, remote.parse().unwrap(), None).unwrap();
+        let syn = stack.poll_transmit(Time::ZERO).unwrap();
+        let options = crate::wire::TcpOptions::parse(syn.options.as_slice());
+        assert_eq!(options.mss, Some(mss), "{remote}");
+    }
+}
+
+#[test]
+fn a_new_syn_replaces_a_connection_in_time_wait() {
+    let mut stack = stack(true);
+    let (us, peer) = (address(US, 80), address(PEER, 5000));
+    stack.listen(us, 2).unwrap();
+    let now = Time::ZERO;
+    stack.on_packet(now, &packet(peer, us, Flags::SYN, 100, 0));
+    let iss = sent(&mut stack, now)[0].2;
+    stack.on_packet(now, &packet(peer, us, Flags::ACK, 101, iss.0.wrapping_add(1)));
+    let id = stack.accept(us).unwrap();
+    stack.with(id, Connection::shutdown);
+    sent(&mut stack, now);
+    stack.on_packet(now, &packet(peer, us, Flags::FIN | Flags::ACK, 101, iss.0.wrapping_add(2)));
+    assert_eq!(stack.connection(id).unwrap().state(), State::TimeWait);
+    sent(&mut stack, now);
+    stack.on_packet(now, &packet(peer, us, Flags::SYN, 5000, 0));
+    let answer = sent(&mut stack, now);
+    assert_eq!((answer[0].1.as_str(), answer[0].3), ("S.", SeqNum(5001)));
+}
+
+#[test]
+fn ten_thousand_idle_connections_have_no_deadlines() {
+    let mut stack = stack(true);
+    for n in 0..10_000u32 {
+        let peer = address([10, 0, (n >> 8) as u8, n as u8], 80);
+        stack.connect(Time::ZERO, None, peer, Some(SeqNum(0))).unwrap();
+    }
+    sent(&mut stack, Time::ZERO);
+    let ports: Vec<(SocketAddr, SocketAddr)> =
+        stack.connections().map(|(_, connection)| (connection.local(), connection.remote())).collect();
+    for (us, peer) in ports {
+        stack.on_packet(Time::ZERO, &packet(peer, us, Flags::SYN | Flags::ACK, 7, 1));
+    }
+    assert_eq!(sent(&mut stack, Time::ZERO).len(), 10_000);
+    assert_eq!(stack.poll_timeout(), None);
+}
