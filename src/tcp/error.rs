@@ -80,8 +80,8 @@ impl From<CloseReason> for io::Error {
             CloseReason::Aborted => io::ErrorKind::ConnectionAborted,
             CloseReason::Reset => io::ErrorKind::ConnectionReset,
             CloseReason::Refused => io::ErrorKind::ConnectionRefused,
-            CloseReason::TimedOut(_) => io::ErrorKind::TimedOut,
-            CloseReason::Unreachable(_) => io::ErrorKind::HostUnreachable,
+            CloseReason::TimedOut(None) => io::ErrorKind::TimedOut,
+            CloseReason::TimedOut(Some(_)) | CloseReason::Unreachable(_) => io::ErrorKind::HostUnreachable,
         };
         io::Error::new(kind, reason)
     }
