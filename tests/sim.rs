@@ -25,6 +25,15 @@ fn a_clean_wire_carries_a_megabyte_without_a_retransmission() {
     assert!(outcome.elapsed < Duration::from_millis(300), "{:?}", outcome.elapsed);
 }
 
+#[test]
+fn ipv6_carries_the_same() {
+    let data = pattern(300_000);
+    let impairments = Impairments { drop: specs(&["5%"]), corrupt: specs(&["5%", "ip:2%"]), ..Impairments::default() };
+    let outcome = Setup { v6: true, impairments, ..Setup::default() }.build().download(data.clone()).unwrap();
+    assert!(outcome.received == data);
+    assert!(outcome.server.remote.is_ipv6() && outcome.server.stats.retransmits() > 0);
+}
+
 /// 100 seeds each of losing, duplicating, reordering and corrupting, both ways.
 fn every_seed_delivers(loss: &str, patience: Config) {
     let data = pattern(1_000_000);

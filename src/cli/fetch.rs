@@ -138,7 +138,9 @@ impl<'a> FetchRun<'a> {
         let clock = self.session.runtime.clock().clone();
         let local = self.local();
         let (remote, isn) = (self.remote, self.args.tcp.isn.map(SeqNum));
-        let (connect_timeout, max_time) = (self.args.connect_timeout, self.args.max_time);
+        // As everywhere, 0 means no limit.
+        let limit = |duration: Option<Duration>| duration.filter(|duration| !duration.is_zero());
+        let (connect_timeout, max_time) = (limit(self.args.connect_timeout), limit(self.args.max_time));
         let simulated = self.session.peer.is_some();
         let mut saver = Saver::new(self.output, self.args, offset, bar(self.global));
         let reported = Arc::new(Mutex::new(None));

@@ -44,12 +44,13 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
         Some(raw) => raw.addresses.first().map(|address| SocketAddr::new(*address, raw.port)),
         None => args.link.source_port.map(|port| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port))),
     };
+    let limit = args.connect_timeout.filter(|duration| !duration.is_zero());
     let start = clock.now();
     let knock = async {
         let connecting =
             async { TcpStream::start(&host, local, remote, args.tcp.isn.map(SeqNum))?.established().await };
         let timeout = || io::Error::new(io::ErrorKind::TimedOut, "no answer");
-        let stream = clock.timeout(args.connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()))?;
+        let stream = clock.timeout(limit, connecting).await.unwrap_or_else(|| Err(timeout()))?;
         let elapsed = clock.now().since(start);
         let report = stream.report();
         stream.finish(crate::app::DRAIN).await;

@@ -73,6 +73,7 @@ fn set_color(choice: ColorChoice) {
     colored::control::set_override(match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => std::io::stderr().is_terminal() && !dumb && !refused,
+        // Lines go to both; what is piped on must not carry colours.
+        ColorChoice::Auto => std::io::stdout().is_terminal() && std::io::stderr().is_terminal() && !dumb && !refused,
     });
 }

@@ -21,6 +21,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| wrong())
 }
 
+/// A duration that must pass: a timer of no time at all would fire for ever.
+pub fn nonzero_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(1) => {
+            Err(format!("'{text}': less than 1ms is no timeout; write at least 1ms"))
+        }
+        duration => Ok(duration),
+    }
+}
+
 /// A duration, or none: a type of its own, since clap takes an `Option` for an option that may be absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DurationOrOff(pub Option<Duration>);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Wake, Waker};
 
@@ -12,7 +13,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs tasks in the order in which they were woken.
 pub(super) struct Executor {
-    tasks: Vec<Option<Task>>,
+    tasks: Vec<Option<(Task, Arc<Ticket>)>>,
     free: Vec<usize>,
     queue: Arc<Queue>,
     main: Arc<Ticket>,
@@ -29,14 +30,22 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    woken: VecDeque<usize>,
+    woken: VecDeque<Arc<Ticket>>,
     born: Vec<Task>,
 }
 
 /// What a waker wakes.
 struct Ticket {
     index: usize,
+    /// It stands in the queue already.
+    queued: AtomicBool,
     queue: Arc<Queue>,
+}
+
+impl Ticket {
+    fn new(index: usize, queue: &Arc<Queue>) -> Arc<Self> {
+        Arc::new(Ticket { index, queued: AtomicBool::new(false), queue: queue.clone() })
+    }
 }
 
 /// The index that stands for the future that the loop itself polls.
@@ -48,12 +57,10 @@ impl Wake for Ticket {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut state = self.queue.state();
-        if !state.woken.contains(&self.index) {
-            state.woken.push_back(self.index);
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.queue.state().woken.push_back(self.clone());
+            self.queue.bell.ring();
         }
-        drop(state);
-        self.queue.bell.ring();
     }
 }
 
@@ -74,7 +81,7 @@ impl Spawner {
 impl Executor {
     pub fn new(bell: Bell) -> Self {
         let queue = Arc::new(Queue { state: Mutex::default(), bell });
-        let main = Arc::new(Ticket { index: MAIN, queue: queue.clone() });
+        let main = Ticket::new(MAIN, &queue);
         Executor { tasks: Vec::new(), free: Vec::new(), queue, main }
     }
 
@@ -100,28 +107,36 @@ impl Executor {
             (std::mem::take(&mut state.woken), std::mem::take(&mut state.born))
         };
         let mut main = false;
-        for index in woken {
-            if index == MAIN {
+        for ticket in woken {
+            // From here on it may be woken again, also by what it is about to do.
+            ticket.queued.store(false, Ordering::Release);
+            if ticket.index == MAIN {
                 main = true;
             } else {
-                self.poll(index);
+                self.poll(ticket);
             }
         }
         for task in born {
             let index = self.free.pop().unwrap_or(self.tasks.len());
+            let ticket = Ticket::new(index, &self.queue);
+            let entry = Some((task, ticket.clone()));
             match self.tasks.get_mut(index) {
-                Some(space) => *space = Some(task),
-                None => self.tasks.push(Some(task)),
+                Some(space) => *space = entry,
+                None => self.tasks.push(entry),
             }
-            self.poll(index);
+            self.poll(ticket);
         }
         main
     }
 
-    fn poll(&mut self, index: usize) {
-        // A task may be woken after it has ended.
-        let Some(Some(task)) = self.tasks.get_mut(index) else { return };
-        let waker: Waker = Arc::new(Ticket { index, queue: self.queue.clone() }).into();
+    fn poll(&mut self, ticket: Arc<Ticket>) {
+        let index = ticket.index;
+        // A task may be woken after it has ended, when its place belongs to another.
+        let Some(Some((task, current))) = self.tasks.get_mut(index) else { return };
+        if !Arc::ptr_eq(current, &ticket) {
+            return;
+        }
+        let waker: Waker = ticket.into();
         if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             self.tasks[index] = None;
             self.free.push(index);

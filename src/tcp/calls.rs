@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use super::ack_policy::{AckPolicy, Limiter};
 use super::config::Config;
-use super::connection::{Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, Opening, Persist, Tuning};
+use super::connection::{
+    Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, MIN_MSS, Opening, Persist, Tuning,
+};
 use super::ecn::Ecn;
 use super::error::{CallError, CloseReason};
 use super::recovery::Recovery;
@@ -39,7 +41,8 @@ impl Connection {
         connection
     }
 
-    fn new(config: Config, local: SocketAddr, remote: SocketAddr, iss: SeqNum, ts_offset: u32) -> Self {
+    fn new(mut config: Config, local: SocketAddr, remote: SocketAddr, iss: SeqNum, ts_offset: u32) -> Self {
+        config.mss = config.mss.max(MIN_MSS);
         let default_mss = if remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
         let mss = default_mss.min(config.mss);
         Connection {

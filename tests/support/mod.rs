@@ -20,11 +20,18 @@ pub fn server_address() -> SocketAddr {
     SocketAddr::new(IpAddr::from(SERVER), 80)
 }
 
+/// The same hosts' addresses in IPv6.
+fn v6(address: [u8; 4]) -> IpAddr {
+    let [.., last] = address;
+    IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(last)])
+}
+
 /// A client and a server, joined.
 pub struct Pair {
     pub runtime: Runtime,
     pub client: Host,
     pub server: Host,
+    address: SocketAddr,
 }
 
 /// How to set a [`Pair`] up.
@@ -35,6 +42,7 @@ pub struct Setup {
     pub wire: WireConfig,
     pub impairments: Impairments,
     pub observers: Vec<Box<dyn Observer>>,
+    pub v6: bool,
 }
 
 impl Default for Setup {
@@ -46,6 +54,7 @@ impl Default for Setup {
             wire: WireConfig::default(),
             impairments: Impairments::default(),
             observers: Vec::new(),
+            v6: false,
         }
     }
 }
@@ -56,7 +65,7 @@ impl Setup {
         let mut random = Random::new(self.seed);
         let (near, far) = wire(self.wire);
         let mut host = |address: [u8; 4], tcp: Config| HostConfig {
-            addresses: vec![IpAddr::from(address)],
+            addresses: vec![if self.v6 { v6(address) } else { IpAddr::from(address) }],
             owns_addresses: true,
             mtu: self.wire.mtu,
             ttl: 64,
@@ -68,7 +77,8 @@ impl Setup {
         let near = Impair::new(Box::new(near), &self.impairments, self.seed);
         let client = runtime.attach(client, Box::new(near), self.observers);
         let server = runtime.attach(server, Box::new(far), Vec::new());
-        Pair { runtime, client, server }
+        let address = if self.v6 { SocketAddr::new(v6(SERVER), 80) } else { server_address() };
+        Pair { runtime, client, server, address }
     }
 }
 
@@ -89,7 +99,7 @@ pub struct Outcome {
 impl Pair {
     /// The server sends `data` to whoever connects and closes; the client reads all of it and closes.
     pub fn download(&mut self, data: Vec<u8>) -> io::Result<Outcome> {
-        let listener = TcpListener::bind(&self.server, server_address(), 16)?;
+        let listener = TcpListener::bind(&self.server, self.address, 16)?;
         let (report_to, report_from) = std::sync::mpsc::channel();
         self.runtime.spawner().spawn(async move {
             let Ok(stream) = listener.accept().await else { return };
@@ -98,9 +108,10 @@ impl Pair {
             let _ = report_to.send(stream.report());
         });
         let client = self.client.clone();
+        let address = self.address;
         let start = self.runtime.clock().now();
         let (received, client) = self.runtime.block_on(async move {
-            let stream = TcpStream::connect(&client, server_address()).await?;
+            let stream = TcpStream::connect(&client, address).await?;
             let mut received = Vec::new();
             while stream
                 .read_with(|bytes| {

@@ -25,7 +25,7 @@ pub struct LinkArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u8).range(1..))]
     pub ttl: u8,
     /// Send IP packets of at most N bytes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(88..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(128..))]
     pub mtu: Option<u16>,
     /// Stay this long after the last FIN, so that the kernel does not reset a peer that sends its own again
     #[arg(long, value_name = "DUR", value_parser = units::duration)]

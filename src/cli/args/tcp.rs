@@ -12,13 +12,13 @@ use crate::tcp::{Algorithm, Config, RecvBuffer, WindowScale};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "How we speak TCP")]
 pub struct TcpArgs {
-    /// Use selective acknowledgments [default]
+    /// Use selective acknowledgments, which is the default
     #[arg(long, overrides_with = "no_sack")]
     pub sack: bool,
     /// Do not use selective acknowledgments
     #[arg(long)]
     pub no_sack: bool,
-    /// Use timestamps [default]
+    /// Use timestamps, which is the default
     #[arg(long, overrides_with = "no_timestamps")]
     pub timestamps: bool,
     /// Do not use timestamps
@@ -52,13 +52,13 @@ pub struct TcpArgs {
     #[arg(long, value_name = "SIZE", value_parser = units::nonzero_size)]
     pub send_buffer: Option<usize>,
     /// RTO before the first measurement [default: 1s]
-    #[arg(long, value_name = "DUR", value_parser = units::duration)]
+    #[arg(long, value_name = "DUR", value_parser = units::nonzero_duration)]
     pub rto_initial: Option<Duration>,
     /// Smallest RTO [default: 200ms]
-    #[arg(long, value_name = "DUR", value_parser = units::duration)]
+    #[arg(long, value_name = "DUR", value_parser = units::nonzero_duration)]
     pub rto_min: Option<Duration>,
     /// Largest RTO [default: 120s]
-    #[arg(long, value_name = "DUR", value_parser = units::duration)]
+    #[arg(long, value_name = "DUR", value_parser = units::nonzero_duration)]
     pub rto_max: Option<Duration>,
     /// Duplicate acknowledgments that mean loss [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -131,8 +131,8 @@ impl TcpArgs {
         set(&mut config.dup_thresh, self.dupthresh);
         set(&mut config.syn_retries, self.syn_retries);
         set(&mut config.retries, self.retries);
-        config.user_timeout = self.user_timeout;
-        config.keepalive = self.keepalive;
+        config.user_timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
+        config.keepalive = self.keepalive.filter(|idle| !idle.is_zero());
         config
     }
 
