@@ -16,7 +16,13 @@ use tcpkit::tcp::{Config, Secret};
 
 const CLIENTS: usize = 10;
 
+#[allow(dead_code, reason = "a test includes this file for what `run` does")]
 fn main() -> io::Result<()> {
+    run()
+}
+
+/// Everything: hosts, threads, and their end.
+pub fn run() -> io::Result<()> {
     let mut runtime = Runtime::new_virtual();
     let (near, far) = wire(WireConfig::default());
     let bad = Impairments { drop: vec!["10%".parse().map_err(io::Error::other)?], ..Impairments::default() };

@@ -32,9 +32,9 @@ const MOST_REDIRECTS: u32 = 10;
 /// Runs `tcpkit fetch`.
 pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
     let mut target = Target::parse(&args.target, args.port)?;
-    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
+    let options = Options { global, path: &args.path, trace: false };
     let mut output = choose_output(args, &target)?;
-    if output.is_stdout() && args.link.write.as_deref() == Some(Path::new("-")) {
+    if output.is_stdout() && args.path.link.write.as_deref() == Some(Path::new("-")) {
         return Err(Failure::new(Exit::Usage, "body and capture cannot both go to standard output; use -o FILE"));
     }
     let mut redirects = 0;
@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
                 if redirects > MOST_REDIRECTS {
                     return Err(Failure::new(Exit::TooManyRedirects, format!("more than {MOST_REDIRECTS} redirects")));
                 }
-                if args.link.write.is_some() {
+                if args.path.link.write.is_some() {
                     let message = format!("redirected to {}; a capture holds one connection: fetch that", next.0);
                     return Err(Failure::new(Exit::TooManyRedirects, message));
                 }
@@ -64,7 +64,7 @@ fn choose_output(args: &FetchArgs, target: &Target) -> Result<Output, Failure> {
         return Ok(Output::to(path));
     }
     if !args.remote_name {
-        return Ok(Output::Stdout);
+        return Ok(Output::Stdout { named: false });
     }
     let name = match target {
         Target::Sim(path) => path.file_name().map(PathBuf::from),
@@ -136,8 +136,8 @@ impl<'a> FetchRun<'a> {
         let input = self.input()?;
         let host = self.session.host.clone();
         let clock = self.session.runtime.clock().clone();
-        let local = self.local();
-        let (remote, isn) = (self.remote, self.args.tcp.isn.map(SeqNum));
+        let local = self.session.local(self.args.path.link.source_port);
+        let (remote, isn) = (self.remote, self.args.path.tcp.isn.map(SeqNum));
         // As everywhere, 0 means no limit.
         let limit = |duration: Option<Duration>| duration.filter(|duration| !duration.is_zero());
         let (connect_timeout, max_time) = (limit(self.args.connect_timeout), limit(self.args.max_time));
@@ -182,11 +182,13 @@ impl<'a> FetchRun<'a> {
         if outcome.is_ok() {
             self.session.settle(patience)?;
             let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
-            self.session.linger(self.args.link.linger, rto)?;
+            self.session.linger(self.args.path.link.linger, rto)?;
         }
         let (verdict, elapsed) = match outcome {
             Err(failure) => (Err(failure), so_far),
-            Ok(Err(exit)) => (Err(Failure::new(exit, "")), so_far),
+            Ok(Err(exit)) => {
+                (Err(Failure::new(exit, format!("interrupted after {received} bytes{}", self.stays()))), so_far)
+            }
             Ok(Ok(None)) => {
                 let limit = self.args.max_time.unwrap_or_default();
                 let message = format!("--max-time {} has passed", humantime::format_duration(limit));
@@ -262,6 +264,12 @@ impl<'a> FetchRun<'a> {
         (exit, format!("{how} after {had} bytes{promise}{stays}"))
     }
 
+    /// Where what came is kept, in words.
+    fn stays(&self) -> String {
+        let part = self.output.remains();
+        part.map_or_else(String::new, |part| format!("; what came is in {} (-C - goes on there)", part.display()))
+    }
+
     fn redirect(&self, location: &str) -> Result<Done, Failure> {
         let next = match (location.contains("://"), self.target) {
             (true, _) => Target::parse(location, None)?,
@@ -300,13 +308,6 @@ impl<'a> FetchRun<'a> {
         } else {
             summary.print(&mut out)
         };
-    }
-
-    fn local(&self) -> Option<SocketAddr> {
-        match &self.session.raw {
-            Some(raw) => raw.addresses.first().map(|address| SocketAddr::new(*address, raw.port)),
-            None => self.args.link.source_port.map(|port| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port))),
-        }
     }
 
     /// Where an earlier transfer is taken up.

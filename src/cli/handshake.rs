@@ -19,8 +19,8 @@ use crate::wire::SeqNum;
 pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     // With --json standard output is for the object alone.
     let trace = !global.quiet && !global.json;
-    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace };
-    if trace && args.link.write.as_deref() == Some(std::path::Path::new("-")) {
+    let options = Options { global, path: &args.path, trace };
+    if trace && args.path.link.write.as_deref() == Some(std::path::Path::new("-")) {
         return Err(Failure::new(Exit::Usage, "segments and capture cannot both go to standard output; add --quiet"));
     }
     let (mut session, remote, name) = match Target::parse(&args.target, args.port)? {
@@ -40,15 +40,12 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     };
     let host = session.host.clone();
     let clock = session.runtime.clock().clone();
-    let local = match &session.raw {
-        Some(raw) => raw.addresses.first().map(|address| SocketAddr::new(*address, raw.port)),
-        None => args.link.source_port.map(|port| SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port))),
-    };
+    let local = session.local(args.path.link.source_port);
     let limit = args.connect_timeout.filter(|duration| !duration.is_zero());
     let start = clock.now();
     let knock = async {
         let connecting =
-            async { TcpStream::start(&host, local, remote, args.tcp.isn.map(SeqNum))?.established().await };
+            async { TcpStream::start(&host, local, remote, args.path.tcp.isn.map(SeqNum))?.established().await };
         let timeout = || io::Error::new(io::ErrorKind::TimedOut, "no answer");
         let stream = clock.timeout(limit, connecting).await.unwrap_or_else(|| Err(timeout()))?;
         let elapsed = clock.now().since(start);
@@ -62,7 +59,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
         Err(exit) => Err(Failure::new(exit, "")),
         Ok(Err(error)) => Err(Failure::connection(&name, &error)),
         Ok(Ok((elapsed, report))) => {
-            session.linger(args.link.linger, report.rto)?;
+            session.linger(args.path.link.linger, report.rto)?;
             let _ = if global.json {
                 let (sack, timestamps, ecn) = report.agreed;
                 let object = json!({
@@ -84,7 +81,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     };
-    if let (Some(seed), true) = (session.seed, !global.quiet && !global.json && !args.impair.rules().is_none()) {
+    if let (Some(seed), true) = (session.seed, !global.quiet && !global.json && !args.path.impair.rules().is_none()) {
         let _ = writeln!(io::stderr(), "seed {seed}");
     }
     if let (Err(failure), true) = (&verdict, global.json) {

@@ -7,6 +7,7 @@
 //! | `units`     | durations, sizes, rates |
 //! | `target`    | where to fetch from |
 //! | `session`   | from options to hosts on a link |
+//! | `real`      | the same for real networks (Linux) |
 //! | `fetch`, `serve`, `handshake` | the subcommands |
 //! | `save`      | writing what was fetched |
 //! | `summary`   | what a run came to, for people and for programs |
@@ -19,6 +20,8 @@ mod exit;
 mod fetch;
 mod handshake;
 pub mod manual;
+#[cfg(target_os = "linux")]
+mod real;
 mod save;
 mod serve;
 mod session;

@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 
 /// Where a body goes.
 pub enum Output {
-    /// Standard output; binary is kept off a terminal.
-    Stdout,
+    /// Standard output. Binary is kept off a terminal, unless it was asked for by name.
+    Stdout {
+        /// By `-o -`.
+        named: bool,
+    },
     /// A file, opened when the first byte comes.
     File(Destination),
 }
@@ -32,20 +35,20 @@ impl Output {
     /// The output for `-o`; `-` is standard output.
     pub fn to(path: &Path) -> Output {
         match path == Path::new("-") {
-            true => Output::Stdout,
+            true => Output::Stdout { named: true },
             false => Output::File(Destination { path: path.to_path_buf(), open: None }),
         }
     }
 
     /// Whether bodies go to standard output.
     pub fn is_stdout(&self) -> bool {
-        matches!(self, Output::Stdout)
+        matches!(self, Output::Stdout { .. })
     }
 
     /// The name, for messages.
     pub fn name(&self) -> String {
         match self {
-            Output::Stdout => "standard output".into(),
+            Output::Stdout { .. } => "standard output".into(),
             Output::File(destination) => destination.path.display().to_string(),
         }
     }
@@ -53,7 +56,7 @@ impl Output {
     /// How many bytes an earlier transfer left.
     pub fn left_over(&self) -> u64 {
         match self {
-            Output::Stdout => 0,
+            Output::Stdout { .. } => 0,
             Output::File(destination) => {
                 let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
                 let target = destination.target();
@@ -65,7 +68,7 @@ impl Output {
     /// Gets ready to write from `offset` on. What can fail fails here, before the body comes.
     pub fn open(&mut self, offset: u64) -> io::Result<()> {
         match self {
-            Output::Stdout => Ok(()),
+            Output::Stdout { .. } => Ok(()),
             Output::File(destination) => destination.open(offset),
         }
     }
@@ -73,12 +76,12 @@ impl Output {
     /// Appends a part of the body.
     pub fn write(&mut self, part: &[u8]) -> io::Result<()> {
         match self {
-            Output::Stdout => {
+            Output::Stdout { named } => {
                 let mut stdout = io::stdout();
-                if stdout.is_terminal() && part.contains(&0) {
+                if !*named && stdout.is_terminal() && part.contains(&0) {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidInput,
-                        "this is binary, and binary can mess up a terminal; use -o FILE, or '-o -' | cat to print it anyway",
+                        "this is binary, and binary can mess up a terminal; use -o FILE, or -o - to print it anyway",
                     ));
                 }
                 stdout.write_all(part)?;

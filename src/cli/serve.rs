@@ -31,13 +31,13 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         Service::Discard => 9,
         Service::Http(_) | Service::Raw(_) => 80,
     });
-    let options = Options { global, link: &args.link, impair: &args.impair, tcp: &args.tcp, trace: false };
+    let options = Options { global, path: &args.path, trace: false };
     let mut session = options.listen_on(port)?;
-    let port = session.raw.as_ref().map_or(port, |raw| raw.port);
+    let port = session.real.map_or(port, |real| real.port());
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let listener = TcpListener::bind(&session.host, address, args.backlog)
         .map_err(|error| Failure::connection("listening", &error))?;
-    let what = describe(&service, args.path.as_deref());
+    let what = describe(&service, args.root.as_deref());
     if !global.quiet {
         let _ = writeln!(io::stderr(), "serving {what} on port {port}; {}", session.path);
     }
@@ -46,7 +46,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     let serving = serve(listener, service, clock, spawner, limit, teller(global));
     let outcome = session.run(serving)?;
     session.settle(GRACE)?;
-    session.linger(args.link.linger, Duration::ZERO)?;
+    session.linger(args.path.link.linger, Duration::ZERO)?;
     let summary = Summary {
         what: format!("served {what}"),
         transfer: None,
@@ -55,7 +55,8 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         incidents: session.runtime.incidents(0),
         counters: session.host.inspect(|stack| *stack.counters()),
         dropped_before_us: session.runtime.dropped_before_us(),
-        path: session.path.clone(),
+        // Said when it began.
+        path: String::new(),
         seed: session.seed,
         simulated: false,
         failure: None,
@@ -75,7 +76,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
 }
 
 fn service(args: &ServeArgs) -> Result<Service, Failure> {
-    let path = || args.path.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "name a file or a folder to serve"));
+    let path = || args.root.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "name a file or a folder to serve"));
     match args.app {
         Some(ServeApp::Echo) => Ok(Service::Echo),
         Some(ServeApp::Discard) => Ok(Service::Discard),

@@ -2,14 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::Global;
-use super::args::impair::ImpairArgs;
-use super::args::link::{LinkArgs, LinkChoice};
-use super::args::tcp::TcpArgs;
+use super::args::link::LinkChoice;
+use super::args::{Global, PathArgs};
 use super::exit::{Exit, Failure};
 use super::signals::Signals;
 use super::trace::Tracer;
@@ -17,35 +15,26 @@ use super::units::show_duration;
 use crate::capture::{Format, Writer};
 use crate::link::bottleneck::Rate;
 use crate::link::impair::{Impair, Impairments};
-use crate::link::raw::{self, Guard, RawLink};
 use crate::link::record::{CaptureError, INTERFACES, Recorder};
 use crate::link::sim::{self, WireConfig};
 use crate::link::{Link, Observer};
 use crate::net::{Host, Runtime};
 use crate::random::{Random, entropy};
 use crate::stack::HostConfig;
-use crate::tcp::{Config, RecvBuffer, Secret, State};
+use crate::tcp::{Config, Secret, State};
 
 /// The simulated hosts' addresses, from the block for documentation (RFC 5737).
 pub const SIM_CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// See [`SIM_CLIENT`].
 pub const SIM_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
-/// Whether a link's round trips are as short as on loopback: then it behaves as if its MTU were a network's, so that a
-/// run looks like one.
-const NETWORK_MTU: usize = 1500;
-
 /// The options that say how packets travel.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// Options of every subcommand.
     pub global: &'a Global,
-    /// Where packets go.
-    pub link: &'a LinkArgs,
-    /// What happens to them.
-    pub impair: &'a ImpairArgs,
-    /// How we speak TCP.
-    pub tcp: &'a TcpArgs,
+    /// How packets travel.
+    pub path: &'a PathArgs,
     /// Trace to standard output, whatever --verbose says.
     pub trace: bool,
 }
@@ -64,17 +53,17 @@ pub struct Session {
     pub seed: Option<u64>,
     /// What joins the hosts, in words.
     pub path: String,
-    /// What raw opening settled.
-    pub raw: Option<raw::RawSettings>,
+    /// Our end on a real network: the address, unless it is any of ours, and the port that we hold.
+    pub real: Option<SocketAddr>,
 }
 
 impl Options<'_> {
     /// Two hosts on a simulated wire.
     pub fn simulate(&self) -> Result<Session, Failure> {
-        if self.link.link == LinkChoice::Raw {
+        if self.path.link.link == LinkChoice::Raw {
             return Err(Failure::new(Exit::Usage, "a sim: target has no raw link; leave --link away"));
         }
-        if let Some(local) = self.link.local {
+        if let Some(local) = self.path.link.local {
             return Err(Failure::new(
                 Exit::Usage,
                 format!("--local {local}: a simulated host's address is {SIM_CLIENT}"),
@@ -82,129 +71,63 @@ impl Options<'_> {
         }
         let seed = self.seed()?;
         let default = WireConfig::default();
-        let (latency, jitter) = self.impair.delay.unwrap_or((default.latency, Duration::ZERO));
+        let (latency, jitter) = self.path.impair.delay.unwrap_or((default.latency, Duration::ZERO));
         let wire = WireConfig {
             // The impairment adds the jitter on top, both ways of it; together they are the asked-for mean.
             latency: latency - jitter,
-            rate: self.impair.link_rate.unwrap_or(default.rate),
-            queue: self.impair.queue.unwrap_or(default.queue),
-            mtu: self.link.mtu.map_or(default.mtu, usize::from),
+            rate: self.path.impair.link_rate.unwrap_or(default.rate),
+            queue: self.path.impair.queue.unwrap_or(default.queue),
+            mtu: self.path.link.mtu.map_or(default.mtu, usize::from),
         };
-        let rules = Impairments { delay: jitter, jitter, ..self.impair.rules() };
+        let rules = Impairments { delay: jitter, jitter, ..self.path.impair.rules() };
         let (near, far) = sim::wire(wire);
         let mut runtime = Runtime::new_virtual();
         let signals = Signals::watch();
         runtime.stop_on(signals.flag());
         let mut random = Random::new(seed);
         let mut secret = || Secret([random.next_u64(), random.next_u64()]);
-        let observers = self.observers(self.link.write.as_deref(), true)?;
-        let peer_observers = self.observers(self.link.write_peer.as_deref(), false)?;
+        let observers = self.observers(self.path.link.write.as_deref(), true)?;
+        let peer_observers = self.observers(self.path.link.write_peer.as_deref(), false)?;
         let near = self.impaired(Box::new(near), &rules, seed);
-        let ours = self.host(vec![SIM_CLIENT.into()], wire.mtu, self.tcp.config(), secret(), !observers.is_empty());
-        let theirs =
-            self.host(vec![SIM_SERVER.into()], wire.mtu, self.tcp.peer_config(), secret(), !peer_observers.is_empty());
+        let ours =
+            self.host(vec![SIM_CLIENT.into()], wire.mtu, self.path.tcp.config(), secret(), !observers.is_empty());
+        let theirs = self.host(
+            vec![SIM_SERVER.into()],
+            wire.mtu,
+            self.path.tcp.peer_config(),
+            secret(),
+            !peer_observers.is_empty(),
+        );
         let host = runtime.attach(HostConfig { owns_addresses: true, ..ours }, near, observers);
         let peer = runtime.attach(HostConfig { owns_addresses: true, ..theirs }, Box::new(far), peer_observers);
         let path = format!("simulated wire: {}", describe(&wire, latency, jitter));
-        Ok(Session { runtime, host, peer: Some(peer), signals, seed: Some(seed), path, raw: None })
+        Ok(Session { runtime, host, peer: Some(peer), signals, seed: Some(seed), path, real: None })
     }
 
-    /// Our side of a real connection to `remote`.
-    pub fn connect_to(&self, remote: SocketAddrV4) -> Result<Session, Failure> {
-        let (routed, mtu) = raw::route(remote)
-            .map_err(|error| Failure::new(Exit::Unreachable, format!("no route to {}: {error}", remote.ip())))?;
-        let local = self.local_v4()?.unwrap_or(routed);
-        self.open_raw(local, self.link.source_port.unwrap_or(0), mtu)
+    pub(super) fn host(
+        &self,
+        addresses: Vec<IpAddr>,
+        mtu: usize,
+        tcp: Config,
+        secret: Secret,
+        annotate: bool,
+    ) -> HostConfig {
+        HostConfig { addresses, owns_addresses: false, mtu, ttl: self.path.link.ttl, tcp, secret, annotate }
     }
 
-    /// Our side of real connections from anybody to `port`.
-    pub fn listen_on(&self, port: u16) -> Result<Session, Failure> {
-        if self.link.source_port.is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                "--source-port is for connections that we open; --port names the service's",
-            ));
-        }
-        let local = self.local_v4()?.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        self.open_raw(local, port, NETWORK_MTU)
-    }
-
-    fn local_v4(&self) -> Result<Option<Ipv4Addr>, Failure> {
-        match self.link.local {
-            None => Ok(None),
-            Some(IpAddr::V4(local)) => Ok(Some(local)),
-            Some(IpAddr::V6(local)) => {
-                Err(Failure::new(Exit::NotAllowed, format!("--local {local}: the raw link speaks IPv4 only so far")))
-            }
-        }
-    }
-
-    fn open_raw(&self, local: Ipv4Addr, port: u16, route_mtu: usize) -> Result<Session, Failure> {
-        if self.link.link == LinkChoice::Sim {
-            return Err(Failure::new(Exit::Usage, "--link sim has no other hosts; write sim:PATH as the target"));
-        }
-        if self.link.write_peer.is_some() {
-            return Err(Failure::new(
-                Exit::Usage,
-                "--write-peer needs a simulated wire: a real peer's view is its own",
-            ));
-        }
-        if self.tcp.peer.is_some() {
-            return Err(Failure::new(Exit::Usage, "--peer needs a simulated wire: a real peer has its own settings"));
-        }
-        let mtu = self.link.mtu.map_or(route_mtu.min(NETWORK_MTU), usize::from);
-        let mut link = RawLink::open(local, port, mtu).map_err(|error| raw_failure(&error, local, port))?;
-        let settings = link.settings().clone();
-        let mut runtime = Runtime::new_real().map_err(|error| Failure::connection("starting", &error))?;
-        let signals = Signals::watch();
-        runtime.stop_on(signals.flag());
-        let secret = Secret(entropy().map_err(|error| Failure::new(Exit::NotAllowed, error.to_string()))?);
-        let rules = self.impair.all();
-        let seed = match rules.is_none() {
-            true => None,
-            false => Some(self.seed()?),
-        };
-        let observers = self.observers(self.link.write.as_deref(), true)?;
-        let mut tcp = self.tcp.config();
-        if let RecvBuffer::Auto { max } = tcp.recv_buffer {
-            // What the kernel cannot keep for us while we are busy is lost; offering more invites that.
-            tcp.recv_buffer = RecvBuffer::Auto { max: max.min(settings.window) };
-        }
-        let config = self.host(settings.addresses.clone(), mtu, tcp, secret, !observers.is_empty());
-        if !rules.is_none() || !observers.is_empty() {
-            link.split_segments();
-        }
-        let link = self.impaired(Box::new(link), &rules, seed.unwrap_or(0));
-        let host = runtime.attach(config, link, observers);
-        host.guard(settings.port);
-        let path = format!(
-            "raw IPv4 on port {}{}",
-            settings.port,
-            match settings.guard {
-                Guard::Filter => "",
-                Guard::MinimumTtl => " (kernel kept silent by a minimum TTL: peers that send with TTL 255 get resets)",
-            }
-        );
-        Ok(Session { runtime, host, peer: None, signals, seed, path, raw: Some(settings) })
-    }
-
-    fn host(&self, addresses: Vec<IpAddr>, mtu: usize, tcp: Config, secret: Secret, annotate: bool) -> HostConfig {
-        HostConfig { addresses, owns_addresses: false, mtu, ttl: self.link.ttl, tcp, secret, annotate }
-    }
-
-    fn impaired(&self, link: Box<dyn Link>, rules: &Impairments, seed: u64) -> Box<dyn Link> {
+    pub(super) fn impaired(&self, link: Box<dyn Link>, rules: &Impairments, seed: u64) -> Box<dyn Link> {
         if rules.is_none() { link } else { Box::new(Impair::new(link, rules, seed)) }
     }
 
-    fn seed(&self) -> Result<u64, Failure> {
-        match self.impair.seed {
+    pub(super) fn seed(&self) -> Result<u64, Failure> {
+        match self.path.impair.seed {
             Some(seed) => Ok(seed),
             // Short enough to type again.
             None => Ok(entropy().map_err(|error| Failure::new(Exit::NotAllowed, error.to_string()))?[0] % 1_000_000),
         }
     }
 
-    fn observers(&self, capture: Option<&Path>, trace: bool) -> Result<Vec<Box<dyn Observer>>, Failure> {
+    pub(super) fn observers(&self, capture: Option<&Path>, trace: bool) -> Result<Vec<Box<dyn Observer>>, Failure> {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         if let Some(path) = capture {
             let (output, format): (Box<dyn Write + Send>, Format) = match path == Path::new("-") {
@@ -220,7 +143,7 @@ impl Options<'_> {
                     (Box::new(file), Format::of(path))
                 }
             };
-            let writer = Writer::new(output, format, &INTERFACES, self.link.snaplen)
+            let writer = Writer::new(output, format, &INTERFACES, self.path.link.snaplen)
                 .map_err(|error| Failure::writing(path, &error))?;
             observers.push(Box::new(Recorder::new(writer)));
         }
@@ -233,7 +156,25 @@ impl Options<'_> {
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+impl Options<'_> {
+    /// Real networks are for Linux.
+    pub fn connect_to(&self, _: std::net::SocketAddrV4) -> Result<Session, Failure> {
+        Err(Failure::new(Exit::NotAllowed, "the raw link is for Linux; here there are simulated wires: sim:FILE"))
+    }
+
+    /// Real networks are for Linux.
+    pub fn listen_on(&self, _: u16) -> Result<Session, Failure> {
+        self.connect_to(std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
+    }
+}
+
 impl Session {
+    /// Our end of a connection that we open: the port that we hold on a real network, or the one that was asked for.
+    pub fn local(&self, source_port: Option<u16>) -> Option<SocketAddr> {
+        self.real.or(source_port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
+    }
+
     /// Runs `future` until it is ready or a signal comes.
     pub fn run<T>(&mut self, future: impl Future<Output = T>) -> Result<Result<T, Exit>, Failure> {
         let signals = self.signals.clone();
@@ -262,7 +203,7 @@ impl Session {
     pub fn linger(&mut self, wanted: Option<Duration>, rto: Duration) -> Result<(), Failure> {
         let waiting =
             self.host.inspect(|stack| stack.connections().any(|(_, connection)| connection.state() == State::TimeWait));
-        if self.raw.is_none() || !waiting {
+        if self.real.is_none() || !waiting {
             return Ok(());
         }
         let duration = wanted.unwrap_or((rto * 3).max(Duration::from_millis(500)));
@@ -293,34 +234,5 @@ pub fn loop_failure(error: &io::Error) -> Failure {
         Some(CaptureError(inner)) if inner.kind() == io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
         Some(capture) => Failure::new(Exit::CannotWrite, capture.to_string()),
         None => Failure::connection("the link failed", error),
-    }
-}
-
-fn raw_failure(error: &io::Error, local: Ipv4Addr, port: u16) -> Failure {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied if port != 0 && port < 1024 && error.to_string().starts_with("bind") => {
-            Failure::new(
-                Exit::NotAllowed,
-                format!(
-                    "port {port} needs the capability CAP_NET_BIND_SERVICE as well ({error}); use --port 1024 or above"
-                ),
-            )
-        }
-        io::ErrorKind::PermissionDenied => Failure::new(
-            Exit::NotAllowed,
-            format!(
-                "raw packets need a privilege that this process lacks ({error}).\n  \
-                 Give it to the program:  sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit)\n  \
-                 or try a simulated wire, which needs none:  tcpkit fetch sim:FILE"
-            ),
-        ),
-        io::ErrorKind::AddrInUse => Failure::new(
-            Exit::NotAllowed,
-            format!("port {port} is in use by another program (ss -ltnp 'sport = :{port}' says which)"),
-        ),
-        io::ErrorKind::AddrNotAvailable => {
-            Failure::new(Exit::NotAllowed, format!("{local} is no address of this machine"))
-        }
-        _ => Failure::new(Exit::NotAllowed, format!("cannot open a raw link: {error}")),
     }
 }

@@ -26,7 +26,7 @@ pub struct Summary {
     pub counters: Counters,
     /// Packets that the kernel dropped before us.
     pub dropped_before_us: u64,
-    /// What the packets travelled over.
+    /// What the packets travelled over; nothing where that was said before.
     pub path: String,
     /// What the chances were drawn from.
     pub seed: Option<u64>,
@@ -51,7 +51,9 @@ impl Summary {
         if let Some(theirs) = &self.theirs {
             print_end(out, "other end", theirs)?;
         }
-        writeln!(out, "  path         {}", self.path)?;
+        if !self.path.is_empty() {
+            writeln!(out, "  path         {}", self.path)?;
+        }
         let happened: Vec<String> =
             self.incidents.iter().map(|(fate, count)| format!("{count} {}", fate.name())).collect();
         if !happened.is_empty() {

@@ -74,7 +74,7 @@ impl Bell {
     }
 
     /// Runs `poll`, which waits for descriptors, this bell's among them; not when it was rung already.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub fn wait_with(&self, poll: impl FnOnce(Option<std::os::fd::RawFd>) -> io::Result<()>) -> io::Result<()> {
         use std::os::fd::AsRawFd;
         {

@@ -183,13 +183,16 @@ impl<'a> IpPacket<'a> {
         let mut protocol = Protocol(view.get_next_header().0);
         let mut fragment = None;
         for _ in 0..MAX_EXTENSION_HEADERS {
+            // What follows a later fragment's header is payload from the middle of a datagram.
+            let inside = fragment.is_some_and(|fragment: Fragment| fragment.offset > 0);
             let length = match protocol {
-                Protocol::HOP_BY_HOP | Protocol::ROUTING | Protocol::DESTINATION => 8 + 8 * usize::from(second(rest)?),
+                Protocol::HOP_BY_HOP | Protocol::ROUTING | Protocol::DESTINATION if !inside => {
+                    8 + 8 * usize::from(second(rest)?)
+                }
                 // RFC 4302 section 2.2: the length counts 4-byte words, less two.
-                Protocol::AUTHENTICATION => 8 + 4 * usize::from(second(rest)?),
-                Protocol::FRAGMENT => {
-                    let header = take(rest, 8, "IPv6 fragment header")?;
-                    fragment = read_fragment(header);
+                Protocol::AUTHENTICATION if !inside => 8 + 4 * usize::from(second(rest)?),
+                Protocol::FRAGMENT if !inside => {
+                    fragment = read_fragment(take(rest, 8, "IPv6 fragment header")?);
                     8
                 }
                 _ => {
@@ -209,20 +212,6 @@ impl<'a> IpPacket<'a> {
             let header = take(rest, length, "IPv6 extension header")?;
             protocol = Protocol(header.first().copied().unwrap_or_default());
             rest = rest.get(length..).unwrap_or_default();
-            // What follows a later fragment's header is payload from the middle of a datagram.
-            if fragment.is_some_and(|fragment| fragment.offset > 0) {
-                return Ok(IpPacket {
-                    src: IpAddr::V6(view.get_source()),
-                    dst: IpAddr::V6(view.get_destination()),
-                    protocol,
-                    ttl: view.get_hop_limit(),
-                    ecn: Ecn::from_bits(view.get_traffic_class()),
-                    id: 0,
-                    fragment,
-                    header_len: total - rest.len(),
-                    payload: rest,
-                });
-            }
         }
         Err(Malformed::TooManyHeaders { limit: MAX_EXTENSION_HEADERS })
     }

@@ -35,6 +35,20 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Options of every subcommand that sends packets.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// Where packets go.
+    #[command(flatten)]
+    pub link: LinkArgs,
+    /// What happens to them.
+    #[command(flatten)]
+    pub impair: ImpairArgs,
+    /// How we speak TCP.
+    #[command(flatten)]
+    pub tcp: TcpArgs,
+}
+
 /// Options that every subcommand has.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -130,14 +144,8 @@ pub struct FetchArgs {
     #[arg(long, value_name = "TEXT|@FILE")]
     pub data: Option<String>,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub link: LinkArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub impair: ImpairArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub tcp: TcpArgs,
+    #[expect(missing_docs, reason = "its own documentation would become part of the help")]
+    pub path: PathArgs,
 }
 
 /// What `fetch` speaks.
@@ -157,7 +165,8 @@ pub enum FetchApp {
   tcpkit serve --app echo -p 7007")]
 pub struct ServeArgs {
     /// The file or folder to serve
-    pub path: Option<PathBuf>,
+    #[arg(value_name = "PATH")]
+    pub root: Option<PathBuf>,
     /// What is spoken over the connection
     #[arg(long, value_name = "APP")]
     pub app: Option<ServeApp>,
@@ -174,14 +183,8 @@ pub struct ServeArgs {
     #[arg(short, long, value_name = "N")]
     pub count: Option<u64>,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub link: LinkArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub impair: ImpairArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub tcp: TcpArgs,
+    #[expect(missing_docs, reason = "its own documentation would become part of the help")]
+    pub path: PathArgs,
 }
 
 /// What `serve` does with a connection.
@@ -212,14 +215,8 @@ pub struct HandshakeArgs {
     #[arg(long, value_name = "DUR", value_parser = units::duration)]
     pub connect_timeout: Option<Duration>,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub link: LinkArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub impair: ImpairArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "options of a module of their own")]
-    pub tcp: TcpArgs,
+    #[expect(missing_docs, reason = "its own documentation would become part of the help")]
+    pub path: PathArgs,
 }
 
 /// `tcpkit completions`.

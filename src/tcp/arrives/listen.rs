@@ -2,7 +2,6 @@
 
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::{Disposition, Segment};
-use crate::tcp::state::State;
 use crate::time::Time;
 use crate::wire::Flags;
 
@@ -38,13 +37,8 @@ impl Connection {
                 Disposition::BadAck
             }
             Case::Syn => {
-                self.agree(now, &segment.options, segment.header.seq);
-                self.ecn.on_syn(segment.header.flags);
-                // The window of a SYN is never scaled (RFC 7323 section 2.2). Text on the SYN is left for the
-                // peer to send again, so that a forged SYN costs us no memory.
-                self.set_window(u32::from(segment.header.window), segment);
-                self.opening.due = true;
-                self.go(State::SynReceived);
+                // Text on the SYN is left for the peer to send again, so that a forged SYN costs us no memory.
+                self.on_syn(now, segment);
                 Disposition::Accepted
             }
         }

@@ -170,6 +170,16 @@ impl Connection {
         Disposition::Challenged
     }
 
+    /// A SYN without an acknowledgment, in LISTEN or at a simultaneous open: a SYN-ACK is due.
+    fn on_syn(&mut self, now: Time, segment: &Segment<'_>) {
+        self.agree(now, &segment.options, segment.header.seq);
+        self.ecn.on_syn(segment.header.flags);
+        // The window of a SYN is never scaled (RFC 7323 section 2.2).
+        self.set_window(u32::from(segment.header.window), segment);
+        self.opening.due = true;
+        self.go(State::SynReceived);
+    }
+
     /// What the options of the peer's SYN settle, in both roles.
     fn agree(&mut self, now: Time, options: &TcpOptions, seq: SeqNum) {
         self.rcv.irs = seq;

@@ -3,7 +3,6 @@
 use crate::tcp::connection::Connection;
 use crate::tcp::error::CloseReason;
 use crate::tcp::segment::{Disposition, Reason, Segment};
-use crate::tcp::state::State;
 use crate::tcp::tcb::Snd;
 use crate::time::Time;
 use crate::wire::TcpHeader;
@@ -66,14 +65,10 @@ impl Connection {
                 if rest.is_empty() { Disposition::Accepted } else { self.apply_text(now, &rest) }
             }
             Case::Syn => {
-                self.agree(now, &segment.options, segment.header.seq);
-                self.ecn.on_syn(segment.header.flags);
-                self.set_window(u32::from(segment.header.window), segment);
+                self.on_syn(now, segment);
                 // Our SYN-ACK is the first of its kind, for retries and for the round-trip time.
                 self.opening.sends = 0;
                 self.opening.sent = None;
-                self.opening.due = true;
-                self.go(State::SynReceived);
                 Disposition::Accepted
             }
         }
