@@ -64,8 +64,7 @@ impl Options<'_> {
         let mut link = RawLink::open(local, port, mtu).map_err(|error| raw_failure(&error, local, port))?;
         let settings = link.settings().clone();
         let mut runtime = Runtime::new_real().map_err(|error| Failure::connection("starting", &error))?;
-        let signals = Signals::watch();
-        runtime.stop_on(signals.flag());
+        let signals = Signals::watch(&mut runtime);
         let secret = Secret(entropy().map_err(|error| Failure::new(Exit::NotAllowed, error.to_string()))?);
         let rules = self.path.impair.all();
         let seed = match rules.is_none() {

@@ -82,8 +82,7 @@ impl Options<'_> {
         let rules = Impairments { delay: jitter, jitter, ..self.path.impair.rules() };
         let (near, far) = sim::wire(wire);
         let mut runtime = Runtime::new_virtual();
-        let signals = Signals::watch();
-        runtime.stop_on(signals.flag());
+        let signals = Signals::watch(&mut runtime);
         let mut random = Random::new(seed);
         let mut secret = || Secret([random.next_u64(), random.next_u64()]);
         let observers = self.observers(self.path.link.write.as_deref(), true)?;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use super::exit::Exit;
+use crate::net::Runtime;
 
 /// Whether the user wants to stop.
 #[derive(Clone, Default)]
@@ -15,9 +16,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Watches for SIGINT and SIGTERM. Where that is not possible they end the program at once, as they always do.
-    pub fn watch() -> Signals {
+    /// Watches for SIGINT and SIGTERM on behalf of `runtime`. Where that is not possible they end the program at once, as
+    /// they always do.
+    pub fn watch(runtime: &mut Runtime) -> Signals {
         let signals = Signals::default();
+        runtime.stop_on(signals.stop.clone());
         #[cfg(unix)]
         for (signal, exit) in
             [(signal_hook::consts::SIGINT, Exit::Interrupted), (signal_hook::consts::SIGTERM, Exit::Terminated)]
@@ -27,13 +30,12 @@ impl Signals {
             let _ = flag::register_conditional_shutdown(signal, exit as i32, signals.stop.clone());
             let _ = flag::register_usize(signal, signals.which.clone(), exit as usize);
             let _ = flag::register(signal, signals.stop.clone());
+            // The flag alone would be seen late if the signal came just before the loop began to wait.
+            if let Some(waker) = runtime.waker() {
+                let _ = signal_hook::low_level::pipe::register(signal, waker);
+            }
         }
         signals
-    }
-
-    /// The flag, for the loop.
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        self.stop.clone()
     }
 
     /// How to end, once a signal has come.

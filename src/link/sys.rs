@@ -10,11 +10,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-/// Waits until one of `descriptors` is readable, `timeout` has passed or a signal came. `ppoll` rather than `poll`:
-/// milliseconds are too coarse for pacing and round-trip times.
-pub fn wait_readable(descriptors: &[RawFd], timeout: Option<Duration>) -> io::Result<()> {
+/// Waits until one of `descriptors` or `bell` is readable, `timeout` has passed or a signal came; true when the bell is.
+/// `ppoll` rather than `poll`: milliseconds are too coarse for pacing and round-trip times.
+pub fn wait_readable(descriptors: &[RawFd], bell: Option<RawFd>, timeout: Option<Duration>) -> io::Result<bool> {
     let mut polled: Vec<libc::pollfd> =
-        descriptors.iter().map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();
+        bell.iter().chain(descriptors).map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();
     let timeout = timeout.map(|timeout| libc::timespec {
         tv_sec: timeout.as_secs().min(i32::MAX as u64) as libc::time_t,
         tv_nsec: timeout.subsec_nanos() as libc::c_long,
@@ -23,8 +23,9 @@ pub fn wait_readable(descriptors: &[RawFd], timeout: Option<Duration>) -> io::Re
     // SAFETY: `polled` and `timeout` live across the call, and the count is that of `polled`.
     let result = unsafe { libc::ppoll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout, std::ptr::null()) };
     match check("ppoll", result) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-        result => result.map(drop),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+        Ok(_) => Ok(bell.is_some() && polled.first().is_some_and(|bell| bell.revents & libc::POLLIN != 0)),
     }
 }
 

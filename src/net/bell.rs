@@ -1,6 +1,6 @@
 //! How the loop is woken while it waits, from any thread.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Bell {
         if state.in_poll
             && let Some((_, writer)) = &self.0.pipe
         {
-            // One byte at most is ever in the pipe, so this cannot block.
+            // A pipe holds far more than the bytes that may be in it, so this does not block.
             let _ = (&mut &*writer).write(&[1]);
         }
     }
@@ -73,9 +73,11 @@ impl Bell {
         std::mem::take(&mut self.state().rung)
     }
 
-    /// Runs `poll`, which waits for descriptors, this bell's among them; not when it was rung already.
+    /// Runs `poll`, which waits for descriptors, this bell's among them, and says whether that one was readable. Not
+    /// when it was rung already.
     #[cfg(target_os = "linux")]
-    pub fn wait_with(&self, poll: impl FnOnce(Option<std::os::fd::RawFd>) -> io::Result<()>) -> io::Result<()> {
+    pub fn wait_with(&self, poll: impl FnOnce(Option<std::os::fd::RawFd>) -> io::Result<bool>) -> io::Result<()> {
+        use std::io::Read;
         use std::os::fd::AsRawFd;
         {
             let mut state = self.state();
@@ -84,15 +86,22 @@ impl Bell {
             }
             state.in_poll = true;
         }
-        let result = poll(self.0.pipe.as_ref().map(|(reader, _)| reader.as_raw_fd()));
+        let reader = self.0.pipe.as_ref().map(|(reader, _)| reader);
+        let readable = poll(reader.map(AsRawFd::as_raw_fd));
         let mut state = self.state();
         state.in_poll = false;
-        if std::mem::take(&mut state.rung)
-            && let Some((reader, _)) = &self.0.pipe
-        {
-            let _ = (&mut &*reader).read(&mut [0; 1]);
+        state.rung = false;
+        if let (Ok(true), Some(mut reader)) = (&readable, reader) {
+            // What rang and what signals wrote, if there is more it is for the next time.
+            let _ = reader.read(&mut [0; 64]);
         }
-        result
+        readable.map(drop)
+    }
+
+    /// Something to write to that wakes the loop from a signal handler, where locks cannot be taken.
+    #[cfg(unix)]
+    pub fn writer(&self) -> Option<io::PipeWriter> {
+        self.0.pipe.as_ref().and_then(|(_, writer)| writer.try_clone().ok())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -94,6 +94,12 @@ impl Runtime {
         self.stop = Some(flag);
     }
 
+    /// Under real time, something to write to that wakes the loop, for signal handlers.
+    #[cfg(unix)]
+    pub fn waker(&self) -> Option<io::PipeWriter> {
+        self.bell.writer()
+    }
+
     /// What happened to packets on the link of the `index`th host.
     pub fn incidents(&self, index: usize) -> Incidents {
         self.hosts.get(index).map(|attached| attached.incidents.clone()).unwrap_or_default()
@@ -190,11 +196,8 @@ impl Runtime {
     #[cfg(target_os = "linux")]
     fn wait_really(&mut self, next: Option<Time>) -> io::Result<()> {
         let timeout = next.map(|next| next.since(self.clock.now()));
-        let mut descriptors: Vec<_> = self.hosts.iter().flat_map(|attached| attached.link.descriptors()).collect();
-        self.bell.wait_with(|bell| {
-            descriptors.extend(bell);
-            crate::link::sys::wait_readable(&descriptors, timeout)
-        })
+        let descriptors: Vec<_> = self.hosts.iter().flat_map(|attached| attached.link.descriptors()).collect();
+        self.bell.wait_with(|bell| crate::link::sys::wait_readable(&descriptors, bell, timeout))
     }
 
     #[cfg(not(target_os = "linux"))]
