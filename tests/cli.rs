@@ -256,6 +256,21 @@ fn nothing_comes_through_a_wire_that_drops_everything() {
     fails(&output, 28, "--max-time 30s has passed");
 }
 
+/// Found by trying a hundred seeds: the request took longer than a server waits for one, and it closed.
+#[test]
+fn a_request_may_take_as_long_as_a_bad_wire_needs() {
+    let target = format!("sim:{CAT}");
+    for seed in ["40", "88"] {
+        let output = tcpkit(
+            folder().path(),
+            &["fetch", "-q", "--drop", "40%", "--retries", "100", "--syn-retries", "20", "--seed", seed, &target],
+        );
+        succeeds(&output);
+    }
+    let late = ["fetch", "-q", "--drop", "out:data:#1-7", "--seed", "1", &target];
+    succeeds(&tcpkit(folder().path(), &late));
+}
+
 #[test]
 fn a_handshake_is_shown_segment_by_segment() {
     let output = tcpkit(folder().path(), &["handshake", "--isn", "4294967295", "sim:"]);

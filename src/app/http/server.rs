@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderValue};
@@ -17,6 +18,9 @@ use crate::net::{Clock, HyperTimer, TcpStream};
 
 use super::site::Found;
 pub use super::site::Site;
+
+/// How long a connection may stay without a complete request: a browser's spare connection is not kept for ever.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers requests on `stream` until the peer has no more.
 pub async fn converse(stream: &TcpStream, site: &Site, clock: &Clock, tell: &Tell) -> io::Result<()> {
@@ -32,7 +36,10 @@ pub async fn converse(stream: &TcpStream, site: &Site, clock: &Clock, tell: &Tel
         });
         std::future::ready(Ok::<_, Infallible>(response))
     });
+    // A client has 30 s for its request. Across a simulated wire that may be bad on purpose, it has for ever.
+    let patience = (!clock.is_virtual()).then_some(REQUEST_TIMEOUT);
     hyper::server::conn::http1::Builder::new()
+        .header_read_timeout(patience)
         // The date would make two runs of a simulation differ.
         .auto_date_header(!clock.is_virtual())
         // A client may close its side as soon as it has asked.
