@@ -207,10 +207,11 @@ impl Connection {
         }
     }
 
-    /// The state that follows from the user's CLOSE, once the connection is open.
+    /// The state that follows from the user's CLOSE, once the connection is open; before that the FIN waits (section
+    /// 3.10.4, "queue for processing after entering ESTABLISHED state").
     pub(super) fn enter_closing_state(&mut self) {
         match self.state {
-            State::Established | State::SynReceived => self.go(State::FinWait1),
+            State::Established => self.go(State::FinWait1),
             State::CloseWait => self.go(State::LastAck),
             _ => {}
         }

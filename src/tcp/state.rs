@@ -40,7 +40,6 @@ const MOVES: &[(State, State)] = &[
     (SynSent, SynReceived),
     (SynSent, Established),
     (SynReceived, Established),
-    (SynReceived, FinWait1),
     (SynReceived, CloseWait),
     (SynReceived, Listen),
     (Established, FinWait1),

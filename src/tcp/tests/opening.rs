@@ -192,3 +192,20 @@ fn hard_icmp_errors_end_an_attempt_and_soft_ones_explain_its_end() {
     bench.pass(ms(1000));
     assert_eq!(bench.tcp.ended(), Some(CloseReason::TimedOut(Some(IcmpKind::NoRoute))));
 }
+
+#[test]
+fn a_close_before_the_handshake_is_done_waits_for_it() {
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.writes(5);
+    bench.tcp.shutdown();
+    bench.sends(&[]);
+    assert_eq!(bench.tcp.state(), State::SynReceived);
+    // Our SYN-ACK was lost, and is what is sent again.
+    bench.next_timeout();
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg(".", 1, 1));
+    assert_eq!(bench.tcp.state(), State::FinWait1);
+    bench.sends(&["[FP.] 1:6 ack 1"]);
+}
