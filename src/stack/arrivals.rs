@@ -11,7 +11,9 @@ use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader};
 use crate::wire::options::OptionBytes;
 use crate::wire::packet::ChecksumState;
 use crate::wire::tcp::{self, TCP_HEADER};
-use crate::wire::{IpPacket, Malformed, Meta, Outgoing, Packet, Payload, Protocol, TcpHeader, TcpOptions, TcpPacket};
+use crate::wire::{
+    IpPacket, Malformed, Meta, Outgoing, Packet, Payload, Protocol, SeqNum, TcpHeader, TcpOptions, TcpPacket,
+};
 
 /// What became of a packet, for observers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,36 +100,46 @@ impl Stack {
             return Ok(Arrival::dropped("from itself, dropped"));
         }
         let known = self.by_addresses.get(&(local, remote)).copied();
-        let known = known.filter(|id| !self.replaced(now, *id, &segment));
-        match known.or_else(|| self.on_syn(now, local, remote, &segment)) {
+        let replaced = known.and_then(|id| self.replace(now, id, &segment));
+        match known.filter(|_| replaced.is_none()).or_else(|| self.on_syn(now, local, remote, &segment, replaced)) {
             Some(id) => Ok(self.deliver(now, id, &segment)),
             None => Ok(self.on_stranger(local, remote, &segment)),
         }
     }
 
-    /// A new SYN takes the place of a connection in TIME-WAIT, if somebody listens for it.
-    fn replaced(&mut self, now: Time, id: ConnId, segment: &Segment<'_>) -> bool {
-        let Some(slot) = self.slab.get_mut(id) else { return true };
-        let local = slot.connection.local();
-        if !slot.connection.yields_to(now, segment) || self.listener_at(local).is_none() {
-            return false;
+    /// A new SYN takes the place of a connection in TIME-WAIT, if somebody listens and has room for it. The sequence
+    /// number after the last that the old connection used.
+    fn replace(&mut self, now: Time, id: ConnId, segment: &Segment<'_>) -> Option<SeqNum> {
+        let connection = &self.slab.get(id)?.connection;
+        let (local, used) = (connection.local(), connection.snd_nxt());
+        let listener = self.listener_at(local).and_then(|at| self.listeners.get(&at))?;
+        if !listener.has_room() || !connection.yields_to(now, segment) {
+            return None;
         }
-        if let Some(slot) = self.slab.get_mut(id) {
-            slot.connection.detach(now);
-            slot.connection.forget();
-        }
+        self.slab.get_mut(id)?.connection.forget();
         self.settle(id);
-        true
+        Some(used)
     }
 
     /// A connection request: a new connection in LISTEN, when somebody listens and has room.
-    fn on_syn(&mut self, now: Time, local: SocketAddr, remote: SocketAddr, segment: &Segment<'_>) -> Option<ConnId> {
+    fn on_syn(
+        &mut self,
+        now: Time,
+        local: SocketAddr,
+        remote: SocketAddr,
+        segment: &Segment<'_>,
+        used: Option<SeqNum>,
+    ) -> Option<ConnId> {
         let flags = segment.header.flags;
         if !flags.syn() || flags.ack() || flags.rst() {
             return None;
         }
         let at = self.listener_at(local)?;
-        let iss = self.config.secret.isn(local, remote, now);
+        let mut iss = self.config.secret.isn(local, remote, now);
+        if let Some(used) = used {
+            // RFC 9293 MAY-2: larger than any that the old connection used, also when that was faster than the clock.
+            iss = iss.latest(used + 1);
+        }
         let ts_offset = self.config.secret.timestamp_offset(local, remote);
         let config = self.tcp_config(remote.ip());
         let listener = self.listeners.get_mut(&at)?;

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use super::ack_policy::{AckPolicy, Limiter};
-use super::config::Config;
+use super::config::{Config, MAX_BUFFER, RecvBuffer};
 use super::connection::{
     Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, MIN_MSS, Opening, Persist, Tuning,
 };
 use super::ecn::Ecn;
 use super::error::{CallError, CloseReason};
 use super::recovery::Recovery;
-use super::recv_buffer::RecvBuffer;
 use super::rto::Rto;
 use super::scoreboard::Scoreboard;
 use super::segment::Reason;
@@ -43,6 +42,13 @@ impl Connection {
 
     fn new(mut config: Config, local: SocketAddr, remote: SocketAddr, iss: SeqNum, ts_offset: u32) -> Self {
         config.mss = config.mss.max(MIN_MSS);
+        config.send_buffer = config.send_buffer.clamp(1, MAX_BUFFER);
+        let unit = 1 << config.scale_offer().unwrap_or(0);
+        let recv_buffer = match config.recv_buffer {
+            RecvBuffer::Auto { max } => RecvBuffer::Auto { max: max.clamp(2 * unit, MAX_BUFFER) },
+            RecvBuffer::Fixed(size) => RecvBuffer::Fixed(size.clamp(2 * unit, MAX_BUFFER)),
+        };
+        config.recv_buffer = recv_buffer;
         let default_mss = if remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
         let mss = default_mss.min(config.mss);
         Connection {
@@ -72,7 +78,7 @@ impl Connection {
                 mss_seen: 0,
             },
             out: SendBuffer::new(iss + 1, config.send_buffer),
-            inb: RecvBuffer::new(config.recv_buffer),
+            inb: super::recv_buffer::RecvBuffer::new(config.recv_buffer),
             fin_queued: false,
             detached: false,
             sack: config.sack,
@@ -171,7 +177,7 @@ impl Connection {
         self.tune(now, count);
         // Section 3.8.6.2.2: tell of a larger window only when it is worth a segment, and only when what the peer
         // still has is so little that it may be waiting.
-        let gain = self.rcv_seq(self.inb.edge()).offset_from(self.rcv.adv).max(0) as u32;
+        let gain = self.window_edge(self.rcv.shift).offset_from(self.rcv.adv).max(0) as u32;
         let limit = self.inb.limit() as u32;
         let worth = (limit / 2).min(2 * u32::from(self.config.mss));
         if self.state.receives() && gain >= worth && self.rcv_wnd() <= limit / 2 {

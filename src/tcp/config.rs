@@ -132,6 +132,9 @@ impl Config {
     }
 }
 
+/// The largest buffer: 2^30 bytes, which is the largest window (RFC 7323 section 2.3). Sequence numbers compare right
+/// only within 2^31. A receive buffer holds at least two units of the window field, or the window could never open.
+pub const MAX_BUFFER: usize = 1 << 30;
 /// The largest shift (RFC 7323 section 2.3).
 pub const MAX_SHIFT: u8 = 14;
 

@@ -83,6 +83,8 @@ pub(super) struct Opening {
     pub due: bool,
     /// How often it was.
     pub sends: u32,
+    /// How often because nothing came back.
+    pub timeouts: u32,
     /// When it was first sent.
     pub sent: Option<Time>,
     /// Both ends sent the window scale option (RFC 7323 section 2.2).

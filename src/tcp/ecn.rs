@@ -46,6 +46,11 @@ impl Ecn {
         self.agreed = self.wanted && flags.contains(Flags::ECE | Flags::CWR);
     }
 
+    /// The peer's SYN came again: without the flags it has given ECN up, and so do we (section 6.1.1).
+    pub fn on_syn_again(&mut self, flags: Flags) {
+        self.agreed &= flags.contains(Flags::ECE | Flags::CWR);
+    }
+
     /// A SYN-ACK arrived (an ECN-setup SYN-ACK has ECE alone).
     pub fn on_syn_ack(&mut self, flags: Flags) {
         self.agreed = self.wanted && flags.contains(Flags::ECE) && !flags.contains(Flags::CWR);
@@ -67,6 +72,11 @@ impl Ecn {
     /// An acknowledgment up to `ack` arrived: whether it asks for a reduction, once per window (section 6.1.2).
     pub fn asks_reduction(&self, flags: Flags, ack: SeqNum) -> bool {
         self.agreed && flags.contains(Flags::ECE) && self.until.is_none_or(|until| ack.after(until))
+    }
+
+    /// SND.UNA moved: a mark that is left behind would come to lie ahead again after half a circle.
+    pub fn on_progress(&mut self, una: SeqNum) {
+        self.until = self.until.filter(|until| una.at_or_before(*until));
     }
 
     /// The window was reduced, for whatever reason, with `nxt` as SND.NXT.

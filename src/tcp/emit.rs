@@ -184,17 +184,26 @@ impl Connection {
     /// (section 3.8.6.2.2) and never back (SHLD-14).
     fn offer_window(&mut self, shift: u8) -> u16 {
         let nxt = self.rcv_nxt();
-        let edge = self.rcv_seq(self.inb.edge());
+        let edge = self.window_edge(shift);
         let gain = edge.offset_from(self.rcv.adv).max(0) as u32;
         let worth = (self.inb.limit() as u32 / 2).min(u32::from(self.config.mss));
         let wanted = if gain >= worth { edge } else { self.rcv.adv };
         let wanted = wanted.offset_from(nxt).max(0) as u32;
         let held = self.rcv.adv.offset_from(nxt).max(0) as u32;
-        // What was promised is rounded up to the field's unit, what is new is rounded down.
-        let units = (wanted >> shift).max(held.div_ceil(1 << shift));
+        // What was promised is rounded up to the field's unit as long as the buffer holds that, what is new is rounded
+        // down. Rounding up without that bound would offer a little more with every segment, for ever. Where it is
+        // rounded down, the peer sees the edge move back by less than a unit (RFC 7323 section 2.4); `adv` stays.
+        let up = held.div_ceil(1 << shift);
+        let kept = if (nxt + (up << shift)).at_or_before(edge) { up } else { held >> shift };
+        let units = (wanted >> shift).max(kept);
         let field = u16::try_from(units).unwrap_or(u16::MAX);
         self.rcv.adv = self.rcv.adv.latest(nxt + (u32::from(field) << shift));
         field
+    }
+
+    /// The right edge of the largest window that the buffer allows and the field can express.
+    pub(super) fn window_edge(&self, shift: u8) -> SeqNum {
+        self.rcv_seq(self.inb.edge()).earliest(self.rcv_nxt() + (0xffff << shift))
     }
 
     fn arm_retransmit(&mut self, now: Time) {

@@ -86,6 +86,9 @@ impl Connection {
         let was_fast = self.recovery.is_fast();
         if progress.advanced > 0 {
             self.recovery.timeouts = 0;
+            // A mark that is left behind would come to lie ahead again after half a circle.
+            self.recovery.until = self.recovery.until.filter(|until| self.snd.una.at_or_before(*until));
+            self.ecn.on_progress(self.snd.una);
         }
         match self.recovery.phase {
             Phase::Fast { point } | Phase::Loss { point } if self.snd.una.at_or_after(point) => {

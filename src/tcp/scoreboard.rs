@@ -132,8 +132,11 @@ impl Scoreboard {
             self.change(0, |record| (record.sacked, record.lost, record.resent) = (false, false, false));
             self.outstanding -= self.records.pop_front().map_or(0, |record| record.len());
         }
-        if self.high_sacked.is_some_and(|high| high.at_or_before(una)) {
-            self.high_sacked = None;
+        // Marks that are left behind would come to lie ahead again after half a circle.
+        for mark in [&mut self.high_sacked, &mut self.judged, &mut self.resend_from] {
+            if mark.is_some_and(|at| at.at_or_before(una)) {
+                *mark = None;
+            }
         }
         covered
     }
@@ -190,7 +193,7 @@ impl Scoreboard {
             bytes += record.len();
             stretches += u32::from(!inside);
             inside = true;
-            if stretches >= dup_thresh || bytes > dup_thresh.saturating_sub(1) * smss {
+            if stretches >= dup_thresh || bytes > dup_thresh.saturating_sub(1).saturating_mul(smss) {
                 return Some(record.start);
             }
         }
@@ -258,8 +261,9 @@ impl Scoreboard {
         self.records.iter().rev().find(|record| !record.sacked).cloned()
     }
 
-    /// `start..end`, which begins a record, is sent again now.
+    /// `start..end`, which lies in one record, is sent again now.
     pub fn on_resent(&mut self, start: SeqNum, end: SeqNum, now: Time) {
+        self.split(start);
         self.split(end);
         let index = self.records.partition_point(|record| record.start.before(start));
         self.mark_lost(index);
@@ -379,6 +383,16 @@ mod tests {
         board.on_sack(block(0, 1000));
         board.mark_all_lost();
         assert_eq!((board.pipe(), board.lost(), board.sacked()), (0, 4000, 0));
+    }
+
+    #[test]
+    fn a_part_from_the_middle_that_is_sent_again_is_counted_as_such() {
+        let mut board = Scoreboard::default();
+        board.on_sent(BASE, BASE + 10_000, at(0));
+        board.on_resent(BASE + 9_000, BASE + 10_000, at(5));
+        assert_eq!(board.pipe(), 10_000);
+        assert_eq!(board.on_ack(BASE + 9_000).sample, Some(at(0)));
+        assert_eq!(board.on_ack(BASE + 10_000).sample, None);
     }
 
     #[test]

@@ -33,9 +33,10 @@ impl Connection {
     /// RFC 6298 section 5.4 to 5.6.
     fn on_retransmit_timeout(&mut self, now: Time) {
         if matches!(self.state, State::SynSent | State::SynReceived) {
-            if self.opening.sends > self.config.syn_retries {
+            if self.opening.timeouts >= self.config.syn_retries {
                 return self.give_up();
             }
+            self.opening.timeouts += 1;
             self.rto.back_off();
             self.opening.due = true;
             return;
@@ -118,7 +119,11 @@ impl Connection {
 
     /// A segment of the peer's arrived: it is there.
     pub(super) fn heard(&mut self, now: Time) {
-        self.persist.unanswered = 0;
+        // While somebody here waits, a peer that answers may keep its window closed for ever. When nobody does, that
+        // would hold our memory for ever (RFC 6429): then only progress counts.
+        if !self.detached {
+            self.persist.unanswered = 0;
+        }
         self.keepalive.unanswered = 0;
         if let Some(idle) = self.config.keepalive
             && self.state.synchronized()

@@ -74,6 +74,7 @@ impl Connection {
         self.recover(now, progress);
         if progress.advanced > 0 {
             self.persist.probes = 0;
+            self.persist.unanswered = 0;
             // RFC 6298 section 5.2 and 5.3.
             if self.board.is_empty() {
                 self.timers.stop(Timer::Retransmit);
@@ -131,7 +132,7 @@ impl Connection {
         let newer = self.snd.wl1.before(seq) || (self.snd.wl1 == seq && self.snd.wl2.at_or_before(ack));
         if newer && ack.at_or_after(self.snd.una) {
             self.set_window(u32::from(segment.header.window) << self.snd.shift, segment);
-            if self.snd.wnd == 0 {
+            if self.snd.wnd == 0 && !self.detached {
                 // Section 3.8.6.1: a peer that closes its window is there, however long that lasts.
                 self.recovery.timeouts = 0;
             }
@@ -167,7 +168,10 @@ impl Connection {
     /// Takes an RTT sample where one can be had: of a segment that was sent once (Karn), or by timestamps when
     /// SND.UNA moved (RFC 7323 section 4.1).
     fn sample(&mut self, now: Time, segment: &Segment<'_>, progress: &Progress, sacked: &Covered) {
-        if let Some(sent) = progress.covered.sample.max(sacked.sample) {
+        // What arrives together with something that was sent again may have waited for it (section 4.1 of RFC 7323 and
+        // the spirit of Karn's rule).
+        let again = progress.covered.resent || sacked.resent;
+        if let Some(sent) = progress.covered.sample.max(sacked.sample).filter(|_| !again) {
             self.rto.on_sample(segment.arrived.since(sent));
         } else if progress.advanced > 0
             && let Some((_, echo)) = segment.options.timestamps.filter(|_| self.timestamps.on)

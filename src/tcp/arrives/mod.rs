@@ -23,7 +23,7 @@ use super::connection::Connection;
 use super::segment::{Disposition, Reason, Segment};
 use super::state::State;
 use crate::time::Time;
-use crate::wire::{SeqNum, TcpOptions};
+use crate::wire::{Flags, SeqNum, TcpOptions};
 use acceptable::Place;
 use ack::AckPlace;
 use reset::ResetVerdict;
@@ -60,9 +60,15 @@ impl Connection {
         if self.state == State::SynReceived && segment.header.flags.syn() && segment.header.seq == self.rcv.irs {
             // The peer's SYN again: our answer was lost, or both opened at once and this is its SYN-ACK
             // (Figure 8). The SYN is done with; what else the segment says counts.
-            self.opening.due |= !segment.header.flags.ack();
+            let flags = segment.header.flags;
+            if !flags.ack() {
+                self.opening.due = true;
+                self.ecn.on_syn_again(flags);
+            }
             self.acks.now(Reason::DuplicateAck);
-            segment.header.flags = segment.header.flags.without(crate::wire::Flags::SYN);
+            // On a SYN, ECE is about ability and not about congestion, and the window is not scaled.
+            segment.header.flags = flags.without(Flags::SYN | Flags::ECE);
+            segment.header.window >>= self.snd.shift;
             segment.header.seq += 1;
         }
         if let Some(refused) = self.check_timestamp(now, &segment) {
@@ -73,7 +79,7 @@ impl Connection {
         if place == Place::BeyondClosedWindow {
             // MUST-66 and section 3.10.7.4: a closed window still lets RST, ACK and URG through.
             segment.payload = &[];
-            segment.header.flags = segment.header.flags.without(crate::wire::Flags::FIN);
+            segment.header.flags = segment.header.flags.without(Flags::FIN);
             self.acks.now(Reason::DuplicateAck);
             place = Place::Inside;
         }
@@ -94,13 +100,15 @@ impl Connection {
             self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
         }
         match ack::place(&self.snd, segment.header.ack) {
-            AckPlace::Fresh | AckPlace::Old => {}
-            // SYN-RECEIVED answers a wrong acknowledgment with a RST (section 3.10.7.4), all others with a
-            // challenge (RFC 5961 section 5.2).
-            AckPlace::NeverSent | AckPlace::TooOld if self.state == State::SynReceived => {
+            AckPlace::Fresh => {}
+            // SYN-RECEIVED answers everything but the acknowledgment of its SYN with a RST (section 3.10.7.4): who
+            // cannot see our sequence number must guess all of it (RFC 6528).
+            AckPlace::Old | AckPlace::NeverSent | AckPlace::TooOld if self.state == State::SynReceived => {
                 self.reset = Some((segment.header.ack, None));
                 return Disposition::BadAck;
             }
+            AckPlace::Old => {}
+            // All other states challenge (RFC 5961 section 5.2).
             AckPlace::NeverSent | AckPlace::TooOld => {
                 self.stats.unacceptable_in += 1;
                 self.challenge(now);

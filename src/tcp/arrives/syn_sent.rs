@@ -68,6 +68,7 @@ impl Connection {
                 self.on_syn(now, segment);
                 // Our SYN-ACK is the first of its kind, for retries and for the round-trip time.
                 self.opening.sends = 0;
+                self.opening.timeouts = 0;
                 self.opening.sent = None;
                 Disposition::Accepted
             }

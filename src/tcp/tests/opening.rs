@@ -209,3 +209,51 @@ fn a_close_before_the_handshake_is_done_waits_for_it() {
     assert_eq!(bench.tcp.state(), State::FinWait1);
     bench.sends(&["[FP.] 1:6 ack 1"]);
 }
+
+#[test]
+fn only_the_acknowledgment_of_our_syn_establishes() {
+    for ack in [0, 0u32.wrapping_sub(15_000), 2, 0x4000_0000] {
+        let mut bench = Bench::listening(plain());
+        bench.gets(seg("S", 0, 0));
+        bench.sends(&["[S.] 0:0 ack 1"]);
+        assert_eq!(bench.gets(seg(".", 1, ack).text(b"forged")), Disposition::BadAck, "ack {ack}");
+        assert_eq!(bench.tcp.state(), State::SynReceived);
+        assert_eq!(bench.take_one().header.flags, Flags::RST);
+    }
+}
+
+#[test]
+fn a_peer_that_gives_ecn_up_in_its_second_syn_is_followed() {
+    let mut bench = Bench::listening(Config { ecn: true, ..plain() });
+    bench.gets(seg("SEW", 0, 0));
+    bench.sends(&["[S.E] 0:0 ack 1"]);
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    assert_eq!(bench.tcp.agreed(), (false, false, false));
+}
+
+#[test]
+fn the_syn_ack_of_a_simultaneous_open_is_read_as_a_syn() {
+    // Its window is not scaled (RFC 7323 section 2.2), its ECE is about ability (RFC 3168 section 6.1.1).
+    let config = Config { window_scale: WindowScale::Shift(7), ecn: true, ..plain() };
+    let mut bench = Bench::opening(config);
+    bench.gets(seg("SEW", 0, 0).mss(1000).scale(7).win(60_000));
+    bench.sends(&["[S.E] 0:0 ack 1"]);
+    bench.gets(seg("S.E", 0, 1).mss(1000).scale(7).win(60_000));
+    assert_eq!(bench.tcp.state(), State::Established);
+    assert!(bench.tcp.snd_wnd() <= 60_000, "window {}", bench.tcp.snd_wnd());
+    assert_eq!(bench.tcp.cwnd(), 10_000);
+}
+
+#[test]
+fn syns_that_come_again_do_not_use_up_our_retries() {
+    let mut bench = Bench::listening(Config { syn_retries: 2, ..plain() });
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    for _ in 0..5 {
+        bench.gets(seg("S", 0, 0));
+        bench.sends(&["[S.] 0:0 ack 1"]);
+    }
+    bench.next_timeout();
+    bench.sends(&["[S.] 0:0 ack 1"]);
+}

@@ -211,3 +211,59 @@ fn islands_of_an_attacker_cost_a_bounded_amount_of_memory() {
     bench.gets(seg(".", 1, 1).data(2));
     assert_eq!(bench.tcp.readable(), 3);
 }
+
+#[test]
+fn a_user_that_does_not_read_closes_the_window_whatever_the_scale_and_the_segments() {
+    for (shift, size, len) in [(7, 65_536, 100), (7, 65_536, 1), (14, 4_096, 1000), (3, 10_000, 999)] {
+        let config = Config {
+            window_scale: WindowScale::Shift(shift),
+            recv_buffer: RecvBuffer::Fixed(size),
+            delayed_ack: None,
+            ..plain()
+        };
+        let mut bench = Bench::established_with(config, |peer| peer.scale(7));
+        let mut at = 1;
+        for _ in 0..200_000 {
+            let fits = (bench.tcp.rcv_wnd() as usize).min(len);
+            if fits == 0 {
+                break;
+            }
+            bench.gets(seg(".", at, 1).data(fits));
+            at += fits as u32;
+            while bench.tcp.poll_transmit(bench.now).is_some() {}
+        }
+        let held = bench.tcp.readable();
+        let most = size.max(2 << shift) + (1 << shift);
+        assert!(held <= most, "{held} bytes unread in a buffer of {size}, scale {shift}, segments of {len}");
+        // And it opens again.
+        bench.tcp.consume(bench.now, held);
+        while bench.tcp.poll_transmit(bench.now).is_some() {}
+        assert!(bench.tcp.rcv_wnd() > 0, "scale {shift}, buffer {size}");
+    }
+}
+
+#[test]
+fn reading_sends_no_acknowledgment_that_says_nothing_new() {
+    // Without scaling the window is at its largest however much room there is.
+    let config = Config { recv_buffer: RecvBuffer::Fixed(1 << 20), ..plain() };
+    let mut bench = Bench::established_with(config, |peer| peer);
+    bench.gets(seg(".", 1, 1).data(10_000));
+    bench.sends(&["[.] 1:1 ack 10001"]);
+    for _ in 0..5 {
+        bench.tcp.consume(bench.now, 2_000);
+        bench.sends(&[]);
+    }
+}
+
+#[test]
+fn buffers_of_any_size_work() {
+    for size in [1, 3 << 30, usize::MAX] {
+        let config = Config { recv_buffer: RecvBuffer::Fixed(size), send_buffer: size, ..Config::default() };
+        let mut bench = Bench::established_with(config, |peer| peer.sack_ok().ts(1, 0).scale(7));
+        bench.gets(seg(".", 1, 1).data(1).ts(2, 0));
+        assert_eq!(bench.reads().len(), 1);
+        assert!(bench.tcp.rcv_wnd() > 0, "{size}");
+        assert_eq!(bench.tcp.send(b"x"), Ok(1));
+        bench.take_one();
+    }
+}

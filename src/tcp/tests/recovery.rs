@@ -196,3 +196,59 @@ fn an_echo_halves_the_window_once_per_round_trip_and_new_data_says_so() {
     let next = bench.tcp.poll_transmit(bench.now);
     assert!(next.is_none_or(|next| !next.header.flags.contains(Flags::CWR)));
 }
+
+#[test]
+fn a_loss_three_gigabytes_after_another_is_found_at_once() {
+    for sack in [true, false] {
+        let config = Config { sack, initial_window: 4, ..plain() };
+        let mut bench = Bench::established_with(config, |peer| if sack { peer.sack_ok() } else { peer });
+        let mut una = 1u32;
+        let lose = |bench: &mut Bench, una: &mut u32| {
+            let before = bench.tcp.stats().recoveries;
+            bench.writes(4000);
+            while bench.tcp.poll_transmit(bench.now).is_some() {}
+            for n in 2..=4 {
+                let peer = seg(".", 1, *una);
+                bench.gets(if sack {
+                    peer.sack(&[(una.wrapping_add(1000), una.wrapping_add(n * 1000))])
+                } else {
+                    peer
+                });
+                while bench.tcp.poll_transmit(bench.now).is_some() {}
+            }
+            assert_eq!(bench.tcp.stats().recoveries, before + 1, "sack {sack}");
+            *una = una.wrapping_add(4000);
+            bench.gets(seg(".", 1, *una));
+        };
+        lose(&mut bench, &mut una);
+        // 3 GB in strides of 32 MB, all of it acknowledged.
+        let chunk = vec![0; 2_000];
+        while una < 3_000_000_000 {
+            assert_eq!(bench.tcp.send(&chunk), Ok(2_000));
+            while bench.tcp.poll_transmit(bench.now).is_some() {}
+            una += 2_000;
+            bench.gets(seg(".", 1, una));
+        }
+        lose(&mut bench, &mut una);
+    }
+}
+
+#[test]
+fn a_sample_is_not_taken_of_what_waited_for_a_retransmission() {
+    let mut bench = ten_in_flight(Bench::established());
+    bench.next_timeout();
+    bench.sends(&["[.] 1:1001 ack 1"]);
+    bench.pass(ms(100));
+    // Segments 2 to 10 had arrived long ago.
+    bench.gets(seg(".", 1, 10_001));
+    assert_eq!(bench.tcp.rto().samples().count, 1, "the handshake's only");
+}
+
+#[test]
+fn no_number_of_duplicates_overflows() {
+    let config = Config { sack: true, dup_thresh: u32::MAX, ..plain() };
+    let mut bench = ten_in_flight(Bench::established_with(config, Peer::sack_ok));
+    bench.gets(seg(".", 1, 1).sack(&[(1001, 9001)]));
+    bench.sends(&["[.] 10001:18001 ack 1"]);
+    assert_eq!(bench.tcp.stats().recoveries, 0);
+}

@@ -177,3 +177,21 @@ fn a_smaller_mtu_sends_smaller_segments_now_and_again() {
     // The path is smaller, not congested.
     assert_eq!((bench.tcp.cwnd(), bench.tcp.stats().recoveries), (10_000, 0));
 }
+
+#[test]
+fn a_closed_window_is_not_waited_for_when_nobody_here_waits() {
+    // RFC 6429: a peer must not hold our memory for as long as it likes.
+    let mut bench = Bench::established_with(Config { retries: 4, ..plain() }, |peer| peer);
+    bench.gets(seg(".", 1, 1).win(0));
+    bench.writes(5000);
+    bench.tcp.detach(bench.now);
+    bench.sends(&[]);
+    for _ in 0..4 {
+        bench.next_timeout();
+        bench.take_one();
+        bench.gets(seg(".", 1, 1).win(0));
+        bench.sends(&[]);
+    }
+    bench.next_timeout();
+    assert_eq!(bench.tcp.state(), State::Closed);
+}
