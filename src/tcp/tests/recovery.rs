@@ -207,21 +207,20 @@ fn a_loss_three_gigabytes_after_another_is_found_at_once() {
             let before = bench.tcp.stats().recoveries;
             bench.writes(4000);
             while bench.tcp.poll_transmit(bench.now).is_some() {}
-            for n in 2..=4 {
-                let peer = seg(".", 1, *una);
-                bench.gets(if sack {
-                    peer.sack(&[(una.wrapping_add(1000), una.wrapping_add(n * 1000))])
-                } else {
-                    peer
-                });
-                while bench.tcp.poll_transmit(bench.now).is_some() {}
+            // With SACK one report of three segments is enough, without it takes three duplicates.
+            let dup = || seg(".", 1, *una);
+            if sack {
+                bench.gets(dup().sack(&[(una.wrapping_add(1000), una.wrapping_add(4000))]));
+            } else {
+                (0..3).for_each(|_| drop(bench.gets(dup())));
             }
+            while bench.tcp.poll_transmit(bench.now).is_some() {}
             assert_eq!(bench.tcp.stats().recoveries, before + 1, "sack {sack}");
             *una = una.wrapping_add(4000);
             bench.gets(seg(".", 1, *una));
         };
         lose(&mut bench, &mut una);
-        // 3 GB in strides of 32 MB, all of it acknowledged.
+        // 3 GB, all of it acknowledged at once.
         let chunk = vec![0; 2_000];
         while una < 3_000_000_000 {
             assert_eq!(bench.tcp.send(&chunk), Ok(2_000));
