@@ -338,6 +338,13 @@ fn the_examples_of_the_readme_work() {
         count += 1;
     }
     assert!(count >= 7, "{count} examples found");
+    // Those that need another host are at least what the program understands.
+    let parsed = readme.lines().filter(|line| line.starts_with("    tcpkit ")).map(|line| {
+        let line = line.trim().split(" > ").next().unwrap();
+        <tcpkit::cli::args::Cli as clap::Parser>::try_parse_from(line.split_whitespace())
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+    });
+    assert!(parsed.count() >= 6);
     // The first command of all, by way of cargo there.
     let first = readme.lines().find_map(|line| line.trim().strip_prefix("cargo run --release -- ")).unwrap();
     let args: Vec<&str> = first.split_whitespace().collect();
