@@ -296,7 +296,7 @@ fn wrong_usage_says_what_would_be_right() {
     fails(&run(&["fetch", "--link", "raw", "sim:x"]), 26, "cannot read x");
     fails(&run(&["fetch", "sim:"]), 2, "sim:FILE");
     fails(&run(&["fetch", "https://host/"]), 2, "no TLS here yet");
-    fails(&run(&["fetch", "--write", "-", &format!("sim:{CAT}")]), 2, "use -o FILE");
+    fails(&run(&["fetch", "--write", "-", &format!("sim:{CAT}")]), 2, "cannot both go to standard output");
     fails(&run(&["fetch", "-C", "x", "-o", "f", &format!("sim:{CAT}")]), 2, "number of bytes");
     fails(&run(&["fetch", "--inspect", "sim:x"]), 2, "unexpected argument");
     fails(&run(&["serve"]), 2, "name a file or a folder");
@@ -320,6 +320,56 @@ fn json_is_one_object_a_line_also_for_a_failure() {
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((object["bytes"].as_u64(), object["seed"].as_u64()), (Some(143_017), Some(5)));
     assert_eq!(object["theirs"]["retransmits"]["fast"].as_u64(), Some(0));
+}
+
+/// The source was truncated by the capture, and two captures overwrote each other.
+#[test]
+fn two_things_never_go_to_one_file() {
+    let folder = folder();
+    fs::copy(CAT, folder.path().join("src.jpg")).unwrap();
+    for args in [
+        ["fetch", "-w", "src.jpg", "-o", "got", "sim:src.jpg"].as_slice(),
+        &["fetch", "-w", "x", "--write-peer", "./x", "-o", "got", "sim:src.jpg"],
+        &["fetch", "-w", "x", "-o", "x", "sim:src.jpg"],
+        &["fetch", "-w", "-", "--write-peer", "-", "-o", "x", "sim:src.jpg"],
+    ] {
+        let output = tcpkit(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(fs::read(folder.path().join("src.jpg")).unwrap() == fs::read(CAT).unwrap());
+    let output = tcpkit(folder.path(), &["fetch", "--json", "-w", "-", "-o", "x", "sim:src.jpg"]);
+    succeeds(&output);
+    assert!(output.stdout.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) && output.stderr.starts_with(b"{"));
+}
+
+#[test]
+fn ranges_that_make_no_sense_or_are_not_served() {
+    let target = format!("sim:{CAT}");
+    for range in ["5-2", "a-b", "-", "1", "", "0-1,3-4", "18446744073709551616-"] {
+        fails(&tcpkit(folder().path(), &["fetch", "--range", range, &target]), 2, "FROM-TO");
+    }
+    let output = tcpkit(folder().path(), &["fetch", "-q", "--range", "-100", &target]);
+    assert!(output.stdout == fs::read(CAT).unwrap()[143_017 - 100..]);
+    fails(&tcpkit(folder().path(), &["fetch", "--range", "999999-", &target]), 33, "416");
+    let image = concat!("sim:", env!("CARGO_MANIFEST_DIR"), "/testdata/image.txt");
+    fails(&tcpkit(folder().path(), &["fetch", "--range", "0-9", image]), 33, "200 OK");
+    fs::write(folder().path().join("x"), "short").unwrap();
+    let output = tcpkit(folder().path(), &["fetch", "-C", "1000", "-o", "x", &target]);
+    fails(&output, 23, "only 0 bytes are there");
+}
+
+#[test]
+fn a_server_that_gives_up_is_not_waited_for_for_ever() {
+    let target = format!("sim:{CAT}");
+    let args =
+        ["fetch", "--peer", "retries=2", "--drop", "in:data:#5", "--drop", "in:retransmit:100%", "-o", "x", &target];
+    fails(&tcpkit(folder().path(), &args), 28, "the other end has given up");
+}
+
+#[test]
+fn settings_that_contradict_each_other() {
+    let output = tcpkit(folder().path(), &["handshake", "--rto-min", "10s", "--rto-max", "1s", "sim:"]);
+    fails(&output, 2, "--rto-max 1s is below --rto-min 10s");
 }
 
 /// Every `$ tcpkit` line of the README runs as it stands there.

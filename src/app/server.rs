@@ -69,6 +69,8 @@ pub async fn serve(
             drop(done);
         });
     }
+    // Whoever comes now is refused, and not left waiting for a server that is about to end.
+    drop(listener);
     drop(done);
     wait.await;
     Ok(())

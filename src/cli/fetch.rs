@@ -1,7 +1,7 @@
 //! `tcpkit fetch`.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use super::args::{FetchApp, FetchArgs, Global};
 use super::exit::{Exit, Failure};
 use super::save::Output;
 use super::session::{Options, Session};
-use super::summary::Summary;
+use super::summary::{Out, Summary};
 use super::target::{HostTarget, Target};
 use crate::app::http::client::{self, FetchError, Head, Sink};
 use crate::app::http::server::Site;
@@ -34,12 +34,19 @@ pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
     let mut target = Target::parse(&args.target, args.port)?;
     let options = Options { global, path: &args.path, trace: false };
     let mut output = choose_output(args, &target)?;
-    if output.is_stdout() && args.path.link.write.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::new(Exit::Usage, "body and capture cannot both go to standard output; use -o FILE"));
+    let json_out = Out::beside(options.stdout_taken(output.is_stdout())?);
+    let source = match &target {
+        Target::Sim(path) => Some(path.as_path()),
+        Target::Host(_) => None,
+    };
+    options.distinct_files(&[("the output", output.path()), ("what sim: serves", source)])?;
+    if let Some(range) = args.range.as_deref().filter(|range| !is_range(range)) {
+        let message = format!("--range '{range}': write FROM-TO, FROM- or -LAST, such as 0-99, 100- or -100");
+        return Err(Failure::new(Exit::Usage, message));
     }
     let mut redirects = 0;
     loop {
-        let mut run = FetchRun::new(global, args, &options, &target, &mut output)?;
+        let mut run = FetchRun::new(global, args, &options, &target, &mut output, json_out)?;
         let outcome = run.transfer();
         match outcome {
             Ok(Done::Finished) => return Ok(Exit::Done),
@@ -56,6 +63,17 @@ pub fn run(global: &Global, args: &FetchArgs) -> Result<Exit, Failure> {
             }
             Err(failure) => return Err(failure),
         }
+    }
+}
+
+/// A single byte range as a request has it (RFC 9110 section 14.1.2).
+fn is_range(text: &str) -> bool {
+    let number = |text: &str| text.parse::<u64>().ok();
+    match text.split_once('-') {
+        Some((first, "")) => number(first).is_some(),
+        Some(("", last)) => number(last).is_some(),
+        Some((first, last)) => number(first).zip(number(last)).is_some_and(|(first, last)| first <= last),
+        None => false,
     }
 }
 
@@ -91,6 +109,7 @@ struct FetchRun<'a> {
     remote: SocketAddr,
     host: Option<&'a HostTarget>,
     output: &'a mut Output,
+    json_out: Out,
     /// The simulated server's report, once its connection is over.
     theirs: Arc<Mutex<Option<Report>>>,
 }
@@ -102,6 +121,7 @@ impl<'a> FetchRun<'a> {
         options: &Options<'_>,
         target: &'a Target,
         output: &'a mut Output,
+        json_out: Out,
     ) -> Result<Self, Failure> {
         let theirs = Arc::new(Mutex::new(None));
         let (session, remote, host) = match target {
@@ -123,7 +143,7 @@ impl<'a> FetchRun<'a> {
                 (options.connect_to(remote)?, remote.into(), Some(host))
             }
         };
-        Ok(FetchRun { global, args, target, session, remote, host, output, theirs })
+        Ok(FetchRun { global, args, target, session, remote, host, output, json_out, theirs })
     }
 
     fn raw(&self) -> bool {
@@ -150,22 +170,36 @@ impl<'a> FetchRun<'a> {
             let connecting = async { TcpStream::start(&host, local, remote, isn)?.established().await };
             let timeout = || io::Error::new(io::ErrorKind::TimedOut, "--connect-timeout has passed");
             let stream = clock.timeout(connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()));
-            let stream = stream.map_err(Trouble::Connect)?;
-            let keeper = Keeper { stream: &stream, report: &report_to };
-            let result = match input {
-                Some(input) => raw_exchange(&stream, input, &mut saver).await,
-                None => client::fetch(&stream, request, &mut saver).await.map(drop).map_err(Trouble::Http),
+            let kept = Kept { stream: stream.map_err(Trouble::Connect)?, report: report_to };
+            let done = match input {
+                Some(input) => raw_exchange(&kept.stream, input, &mut saver).await,
+                None => client::fetch(&kept.stream, request, &mut saver).await.map(drop).map_err(Trouble::Http),
             };
-            let elapsed = clock.now().since(start);
-            // In a simulation patience costs nothing; a real peer gets two seconds to close.
-            stream.finish(if simulated { Duration::from_secs(3600) } else { crate::app::DRAIN }).await;
-            drop(keeper);
-            result.map(|()| elapsed)
+            if done.is_err() {
+                // What else comes has nowhere to go.
+                kept.stream.abort();
+            }
+            done?;
+            Ok((clock.now().since(start), kept))
         };
         let timed = clock.timeout(max_time, exchange);
         let outcome = self.session.run(timed);
         let (received, stop) = (saver.received, saver.finish());
-        self.conclude(outcome, received, clock.now().since(start), stop, &reported)
+        let so_far = clock.now().since(start);
+        let outcome = match outcome {
+            Ok(Ok(Some(Ok((elapsed, kept))))) => {
+                // Everything is here; that the peer takes its time to close, or somebody interrupts, changes nothing.
+                // In a simulation patience costs nothing; a real peer gets two seconds.
+                let patience = if simulated { Duration::from_secs(3600) } else { crate::app::DRAIN };
+                let finished = self.session.run(kept.stream.finish(patience));
+                finished.map(|_| Ok(Some(Ok(elapsed))))
+            }
+            Ok(Ok(Some(Err(trouble)))) => Ok(Ok(Some(Err(trouble)))),
+            Ok(Ok(None)) => Ok(Ok(None)),
+            Ok(Err(exit)) => Ok(Err(exit)),
+            Err(failure) => Err(failure),
+        };
+        self.conclude(outcome, received, so_far, stop, &reported)
     }
 
     /// Ends the connections, prints the summary, and settles the exit code.
@@ -179,7 +213,12 @@ impl<'a> FetchRun<'a> {
     ) -> Result<Done, Failure> {
         let patience = if self.session.peer.is_some() { Duration::from_secs(3600) } else { Duration::from_secs(1) };
         let ours = reported.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if outcome.is_ok() {
+        if matches!(outcome, Ok(Err(_))) {
+            self.session.close(Duration::from_secs(1))?;
+        } else if matches!(outcome, Ok(Ok(None))) {
+            // The time is up: no second is left for a farewell.
+            self.session.close(Duration::ZERO)?;
+        } else if outcome.is_ok() {
             self.session.settle(patience)?;
             let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
             self.session.linger(self.args.path.link.linger, rto)?;
@@ -219,7 +258,7 @@ impl<'a> FetchRun<'a> {
             (_, Some(Stop::Redirect(location))) => return self.redirect(&location),
             (_, Some(Stop::HttpError(status))) => (Exit::HttpError, format!("the server answers {status}")),
             (_, Some(Stop::NoRange(status))) => {
-                (Exit::RangeRefused, format!("the server does not serve byte ranges here (it answers {status})"))
+                (Exit::RangeRefused, format!("the server does not serve that range (it answers {status})"))
             }
             (_, Some(Stop::Complete)) => return Ok(Done::Finished),
             (Trouble::Connect(error), _) => return Err(Failure::connection(&what, &error)),
@@ -271,10 +310,9 @@ impl<'a> FetchRun<'a> {
     }
 
     fn redirect(&self, location: &str) -> Result<Done, Failure> {
-        let next = match (location.contains("://"), self.target) {
-            (true, _) => Target::parse(location, None)?,
-            (false, Target::Host(host)) => Target::Host(HostTarget { path: location.into(), ..host.clone() }),
-            (false, Target::Sim(_)) => {
+        let next = match self.target {
+            Target::Host(host) => host.redirected(location)?,
+            Target::Sim(_) => {
                 let message = format!("a simulated server redirects to {location}; end the folder's name with a slash");
                 return Err(Failure::new(Exit::TooManyRedirects, message));
             }
@@ -296,17 +334,12 @@ impl<'a> FetchRun<'a> {
             simulated: self.session.peer.is_some(),
             failure: failure.filter(|message| !message.is_empty()),
         };
-        // With the body on standard output the object goes beside it.
-        let mut out: Box<dyn Write> = match self.global.json && !self.output.is_stdout() {
-            true => Box::new(io::stdout()),
-            false => Box::new(io::stderr()),
-        };
         let _ = if self.global.json {
-            writeln!(out, "{}", summary.json())
+            self.json_out.line(&summary.json())
         } else if self.global.quiet {
             Ok(())
         } else {
-            summary.print(&mut out)
+            summary.print(&mut io::stderr())
         };
     }
 
@@ -314,6 +347,9 @@ impl<'a> FetchRun<'a> {
     fn offset(&self) -> Result<u64, Failure> {
         match self.args.continue_at.as_deref() {
             None => Ok(0),
+            Some(_) if self.raw() => {
+                Err(Failure::new(Exit::Usage, "-C needs HTTP: bytes alone cannot be taken up again"))
+            }
             Some("-") if self.output.is_stdout() => {
                 Err(Failure::new(Exit::Usage, "-C - goes on with a file; name it with -o"))
             }
@@ -388,6 +424,9 @@ fn sim_service(path: &Path, app: FetchApp) -> Result<Service, Failure> {
     }
     let reading = |error: io::Error| Failure::reading(path, &error);
     let metadata = std::fs::metadata(path).map_err(reading)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(Failure::new(Exit::CannotRead, format!("{} is neither a file nor a folder", path.display())));
+    }
     let verbatim = metadata.is_file() && plain::is_verbatim_response(path).map_err(reading)?;
     if app == FetchApp::Raw || verbatim {
         if metadata.is_dir() {
@@ -419,13 +458,13 @@ fn start_server(
     Ok(())
 }
 
-/// Notes what has happened on a stream when it goes out of use, however that comes about.
-struct Keeper<'a> {
-    stream: &'a TcpStream,
-    report: &'a Mutex<Option<Report>>,
+/// A stream whose report is kept when it goes out of use, however that comes about.
+struct Kept {
+    stream: TcpStream,
+    report: Arc<Mutex<Option<Report>>>,
 }
 
-impl Drop for Keeper<'_> {
+impl Drop for Kept {
     fn drop(&mut self) {
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.stream.report());
     }
@@ -518,9 +557,13 @@ impl Sink for Saver<'_> {
                 self.output.open(self.offset)?;
                 return Err(self.refuse(Stop::Complete));
             }
-            if status != StatusCode::PARTIAL_CONTENT {
+            let here = range.is_some_and(|range| range.starts_with(&format!("bytes {}-", self.offset)));
+            if status != StatusCode::PARTIAL_CONTENT || !here {
                 return Err(self.refuse(Stop::NoRange(status)));
             }
+        }
+        if self.args.range.is_some() && status != StatusCode::PARTIAL_CONTENT && !self.args.head {
+            return Err(self.refuse(Stop::NoRange(status)));
         }
         self.output.open(self.offset)?;
         if self.args.include || self.args.head {

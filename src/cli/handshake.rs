@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::{Global, HandshakeArgs};
 use super::exit::{Exit, Failure};
 use super::session::{Options, Session};
-use super::summary::agreed;
+use super::summary::{Out, agreed};
 use super::target::Target;
 use super::units::show_duration;
 use crate::net::{TcpListener, TcpStream};
@@ -20,9 +20,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     // With --json standard output is for the object alone.
     let trace = !global.quiet && !global.json;
     let options = Options { global, path: &args.path, trace };
-    if trace && args.path.link.write.as_deref() == Some(std::path::Path::new("-")) {
-        return Err(Failure::new(Exit::Usage, "segments and capture cannot both go to standard output; add --quiet"));
-    }
+    let json_out = Out::beside(options.stdout_taken(false)?);
     let (mut session, remote, name) = match Target::parse(&args.target, args.port)? {
         Target::Sim(path) if !path.as_os_str().is_empty() => {
             return Err(Failure::new(Exit::Usage, "handshake serves nothing; write sim: alone"));
@@ -54,7 +52,10 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
         Ok::<_, io::Error>((elapsed, report))
     };
     let outcome = session.run(knock)?;
-    session.settle(Duration::from_secs(1))?;
+    match outcome {
+        Ok(_) => session.settle(Duration::from_secs(1))?,
+        Err(_) => session.close(Duration::from_secs(1))?,
+    }
     let verdict = match outcome {
         Err(exit) => Err(Failure::new(exit, "")),
         Ok(Err(error)) => Err(Failure::connection(&name, &error)),
@@ -68,7 +69,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
                     "syn_retransmits": report.stats.syn_retransmits,
                     "sack": sack, "timestamps": timestamps, "ecn": ecn,
                 });
-                writeln!(io::stdout(), "{object}")
+                json_out.line(&object)
             } else if global.quiet {
                 Ok(())
             } else {
@@ -86,7 +87,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     }
     if let (Err(failure), true) = (&verdict, global.json) {
         let object = json!({ "target": args.target, "open": false, "failure": failure.message });
-        let _ = writeln!(io::stdout(), "{object}");
+        let _ = json_out.line(&object);
     }
     verdict
 }

@@ -22,7 +22,7 @@ impl Options<'_> {
         let (routed, mtu) = raw::route(remote)
             .map_err(|error| Failure::new(Exit::Unreachable, format!("no route to {}: {error}", remote.ip())))?;
         let local = self.local_v4()?.unwrap_or(routed);
-        self.open_raw(local, self.path.link.source_port.unwrap_or(0), mtu)
+        self.open_raw(local, self.path.link.source_port.unwrap_or(0), mtu, true)
     }
 
     /// Our side of real connections from anybody to `port`.
@@ -34,7 +34,7 @@ impl Options<'_> {
             ));
         }
         let local = self.local_v4()?.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        self.open_raw(local, port, NETWORK_MTU)
+        self.open_raw(local, port, raw::smallest_mtu().unwrap_or(NETWORK_MTU), false)
     }
 
     fn local_v4(&self) -> Result<Option<Ipv4Addr>, Failure> {
@@ -47,7 +47,8 @@ impl Options<'_> {
         }
     }
 
-    fn open_raw(&self, local: Ipv4Addr, port: u16, route_mtu: usize) -> Result<Session, Failure> {
+    fn open_raw(&self, local: Ipv4Addr, port: u16, route_mtu: usize, opens: bool) -> Result<Session, Failure> {
+        self.sane()?;
         if self.path.link.link == LinkChoice::Sim {
             return Err(Failure::new(Exit::Usage, "--link sim has no other hosts; write sim:PATH as the target"));
         }
@@ -60,8 +61,17 @@ impl Options<'_> {
         if self.path.tcp.peer.is_some() {
             return Err(Failure::new(Exit::Usage, "--peer needs a simulated wire: a real peer has its own settings"));
         }
+        if self.path.impair.corrupt.iter().any(|spec| spec.in_outgoing_ip_header()) {
+            return Err(Failure::new(
+                Exit::Usage,
+                "--corrupt ip: on a real link is for incoming packets (in:ip:...): the kernel mends the IP header of what we send",
+            ));
+        }
         let mtu = self.path.link.mtu.map_or(route_mtu.min(NETWORK_MTU), usize::from);
         let mut link = RawLink::open(local, port, mtu).map_err(|error| raw_failure(&error, local, port))?;
+        if opens {
+            link.expect_to_send();
+        }
         let settings = link.settings().clone();
         let mut runtime = Runtime::new_real().map_err(|error| Failure::connection("starting", &error))?;
         let signals = Signals::watch(&mut runtime);

@@ -45,6 +45,14 @@ impl Output {
         matches!(self, Output::Stdout { .. })
     }
 
+    /// The named file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Output::Stdout { .. } => None,
+            Output::File(destination) => Some(&destination.path),
+        }
+    }
+
     /// The name, for messages.
     pub fn name(&self) -> String {
         match self {
@@ -131,7 +139,14 @@ impl Output {
 impl Destination {
     /// The file itself, behind any symlinks.
     fn target(&self) -> PathBuf {
-        self.path.canonicalize().unwrap_or_else(|_| self.path.clone())
+        if let Ok(target) = self.path.canonicalize() {
+            return target;
+        }
+        // A symlink to a file that is not there yet is followed as well.
+        match fs::read_link(&self.path) {
+            Ok(link) => self.path.parent().unwrap_or(Path::new("")).join(link),
+            Err(_) => self.path.clone(),
+        }
     }
 
     fn open(&mut self, offset: u64) -> io::Result<()> {
@@ -154,6 +169,11 @@ impl Destination {
         }
         let file = OpenOptions::new().write(true).create(true).truncate(offset == 0).open(&part)?;
         if offset > 0 {
+            let had = file.metadata()?.len();
+            if had < offset {
+                let message = format!("only {had} bytes are there, so nothing can go on at {offset}");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
             file.set_len(offset)?;
             io::Seek::seek(&mut &file, io::SeekFrom::Start(offset))?;
         }
@@ -208,6 +228,12 @@ mod tests {
         output.complete().unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
+        fs::remove_file(&file).unwrap();
+        let mut output = Output::to(&link);
+        output.write(b"newer").unwrap();
+        output.complete().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"newer");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::args::{Global, ServeApp, ServeArgs};
 use super::exit::{Exit, Failure};
 use super::session::Options;
-use super::summary::Summary;
+use super::summary::{Out, Summary};
 use super::units::show_bytes;
 use crate::app::http::server::Site;
 use crate::app::plain;
@@ -32,6 +32,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         Service::Http(_) | Service::Raw(_) => 80,
     });
     let options = Options { global, path: &args.path, trace: false };
+    let json_out = Out::beside(options.stdout_taken(false)?);
     let mut session = options.listen_on(port)?;
     let port = session.real.map_or(port, |real| real.port());
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
@@ -43,9 +44,13 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let limit = if args.once { Some(1) } else { args.count };
     let (clock, spawner) = (session.runtime.clock().clone(), session.runtime.spawner());
-    let serving = serve(listener, service, clock, spawner, limit, teller(global));
+    let serving = serve(listener, service, clock, spawner, limit, teller(global, json_out));
     let outcome = session.run(serving)?;
-    session.settle(GRACE)?;
+    match outcome {
+        // What was promised is delivered, however long that takes.
+        Ok(_) => session.settle(Duration::MAX)?,
+        Err(_) => session.close(GRACE)?,
+    }
     session.linger(args.path.link.linger, Duration::ZERO)?;
     let summary = Summary {
         what: format!("served {what}"),
@@ -62,7 +67,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         failure: None,
     };
     let _ = if global.json {
-        writeln!(io::stdout(), "{}", summary.json())
+        json_out.line(&summary.json())
     } else if global.quiet {
         Ok(())
     } else {
@@ -111,12 +116,12 @@ fn describe(service: &Service, path: Option<&Path>) -> String {
 }
 
 /// One line per request, one per connection at its end.
-fn teller(global: &Global) -> Tell {
+fn teller(global: &Global, json_out: Out) -> Tell {
     let (quiet, json) = (global.quiet, global.json);
     Arc::new(move |notice| {
         // A closed pipe must not end the service.
         let _ = match (&notice, quiet, json) {
-            (_, _, true) => writeln!(io::stdout(), "{}", object(&notice)),
+            (_, _, true) => json_out.line(&object(&notice)),
             (_, true, _) => Ok(()),
             (Notice::Request { peer, what, status, bytes }, ..) => {
                 let status = if *status < 400 { status.to_string().green() } else { status.to_string().red() };

@@ -18,7 +18,7 @@ use crate::link::impair::{Impair, Impairments};
 use crate::link::record::{CaptureError, INTERFACES, Recorder};
 use crate::link::sim::{self, WireConfig};
 use crate::link::{Link, Observer};
-use crate::net::{Host, Runtime};
+use crate::net::{Host, Runtime, Stalled};
 use crate::random::{Random, entropy};
 use crate::stack::HostConfig;
 use crate::tcp::{Config, Secret, State};
@@ -60,6 +60,7 @@ pub struct Session {
 impl Options<'_> {
     /// Two hosts on a simulated wire.
     pub fn simulate(&self) -> Result<Session, Failure> {
+        self.sane()?;
         if self.path.link.link == LinkChoice::Raw {
             return Err(Failure::new(Exit::Usage, "a sim: target has no raw link; leave --link away"));
         }
@@ -168,6 +169,62 @@ impl Options<'_> {
     }
 }
 
+impl Options<'_> {
+    /// Refuses settings that contradict each other.
+    pub(super) fn sane(&self) -> Result<(), Failure> {
+        let config = self.path.tcp.config();
+        if config.rto_max < config.rto_min {
+            let show = |duration| humantime::format_duration(duration).to_string();
+            let message = format!("--rto-max {} is below --rto-min {}", show(config.rto_max), show(config.rto_min));
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        Ok(())
+    }
+
+    /// Refuses to write two things, or a thing and what is read, to one file.
+    pub fn distinct_files(&self, others: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+        let (write, peer) = (self.path.link.write.as_deref(), self.path.link.write_peer.as_deref());
+        let all = [("--write", write), ("--write-peer", peer)];
+        let all: Vec<(&str, std::path::PathBuf)> = all
+            .iter()
+            .chain(others)
+            .filter_map(|(name, path)| path.filter(|path| *path != Path::new("-")).map(|path| (*name, path)))
+            // Devices take everything; of a file that is not there yet the name is what there is to compare.
+            .filter(|(_, path)| std::fs::metadata(path).map_or(true, |meta| meta.is_file()))
+            .map(|(name, path)| (name, std::path::absolute(path).unwrap_or_default()))
+            .map(|(name, path)| (name, path.canonicalize().unwrap_or(path)))
+            .collect();
+        for (index, (name, path)) in all.iter().enumerate() {
+            if let Some((other, _)) = all[..index].iter().find(|(_, known)| known == path) {
+                let message =
+                    format!("{other} and {name} are the same file, {}; name another for one of them", path.display());
+                return Err(Failure::new(Exit::Usage, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything but a JSON summary goes to standard output: the body, a capture, the trace. Two are too many.
+    pub fn stdout_taken(&self, body: bool) -> Result<bool, Failure> {
+        let stdout = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
+        let users = [
+            (body, "the body"),
+            (stdout(&self.path.link.write), "--write"),
+            (stdout(&self.path.link.write_peer), "--write-peer"),
+            (self.trace, "the list of segments"),
+        ];
+        let users: Vec<&str> = users.iter().filter(|(taken, _)| *taken).map(|(_, name)| *name).collect();
+        match users.as_slice() {
+            [] => Ok(false),
+            [_] => Ok(true),
+            [first, second, ..] => Err(Failure::new(
+                Exit::Usage,
+                format!("{first} and {second} cannot both go to standard output; name a file for one of them"),
+            )),
+        }
+    }
+}
+
 impl Session {
     /// Our end of a connection that we open: the port that we hold on a real network, or the one that was asked for.
     pub fn local(&self, source_port: Option<u16>) -> Option<SocketAddr> {
@@ -194,7 +251,20 @@ impl Session {
                 clock.sleep(Duration::from_millis(10)).await;
             }
         };
-        self.runtime.block_on(settled).map_err(|error| loop_failure(&error))
+        // A signal ends the waiting, unless it is what the waiting is for.
+        match self.signals.exit() {
+            None => self.run(settled).map(drop),
+            Some(_) => self.runtime.block_on(settled).map_err(|error| loop_failure(&error)),
+        }
+    }
+
+    /// After a signal: every connection is closed (FIN), and reset if that takes longer than `grace`.
+    pub fn close(&mut self, grace: Duration) -> Result<(), Failure> {
+        self.host.close_all(false);
+        self.settle(grace)?;
+        self.host.close_all(true);
+        // One more turn sends the resets.
+        self.runtime.block_on(std::future::ready(())).map_err(|error| loop_failure(&error))
     }
 
     /// Stays after the last FIN (raw): the kernel would answer a peer that did not get our last acknowledgment, and
@@ -229,6 +299,9 @@ fn describe(wire: &WireConfig, latency: Duration, jitter: Duration) -> String {
 
 /// The loop ended because a link or a capture failed.
 pub fn loop_failure(error: &io::Error) -> Failure {
+    if error.get_ref().is_some_and(|inner| inner.is::<Stalled>()) {
+        return Failure::new(Exit::TimedOut, error.to_string());
+    }
     match error.get_ref().and_then(|inner| inner.downcast_ref::<CaptureError>()) {
         Some(CaptureError(inner)) if inner.kind() == io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
         Some(capture) => Failure::new(Exit::CannotWrite, capture.to_string()),

@@ -10,6 +10,30 @@ use crate::link::Fate;
 use crate::net::{Incidents, Report};
 use crate::stack::Counters;
 
+/// Where JSON goes: to standard output, or beside it when that is taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Out {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Out {
+    /// Beside standard output when that is taken.
+    pub fn beside(taken: bool) -> Self {
+        if taken { Out::Stderr } else { Out::Stdout }
+    }
+
+    /// Prints one object as a line.
+    pub fn line(self, object: &Value) -> std::io::Result<()> {
+        match self {
+            Out::Stdout => writeln!(std::io::stdout(), "{object}"),
+            Out::Stderr => writeln!(std::io::stderr(), "{object}"),
+        }
+    }
+}
+
 /// The facts of a run.
 pub struct Summary {
     /// What it was about: the target, or the address served.

@@ -53,6 +53,11 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err(wrong("user and password in a URL are not supported"));
         }
+        // The parser lets ports through that are none, and says then that there is no port.
+        let after = authority.as_str().rsplit(']').next().unwrap_or_default().rsplit_once(':');
+        if let Some((_, port)) = after.filter(|(_, port)| !port.is_empty() && port.parse::<u16>().is_err()) {
+            return Err(wrong(&format!("'{port}' is no port; ports are 1 to 65535")));
+        }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Target::Host(HostTarget {
             host: authority.host().trim_matches(['[', ']']).into(),
@@ -64,6 +69,27 @@ impl Target {
 }
 
 impl HostTarget {
+    /// Where a Location header leads from here (RFC 3986 section 5.2).
+    pub fn redirected(&self, location: &str) -> Result<Target, Failure> {
+        let scheme_end = location.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c));
+        let has_scheme = location.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme_end.is_some_and(|end| location[end..].starts_with(':'));
+        if has_scheme {
+            return Target::parse(location, None);
+        }
+        if location.starts_with("//") {
+            return Target::parse(&format!("http:{location}"), None);
+        }
+        let (here, _) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let path = match location.chars().next() {
+            Some('/') => location.to_string(),
+            Some('?') => format!("{here}{location}"),
+            _ => format!("{}/{location}", here.rsplit_once('/').map_or("", |(folder, _)| folder)),
+        };
+        let path = without_dots(path.split('#').next().unwrap_or_default());
+        Ok(Target::Host(HostTarget { path, ..self.clone() }))
+    }
+
     /// The host's first IPv4 address.
     pub fn resolve(&self, default_port: u16) -> Result<SocketAddrV4, Failure> {
         let port = self.port.unwrap_or(default_port);
@@ -96,6 +122,29 @@ impl HostTarget {
     }
 }
 
+/// A path without `.` and `..` segments (RFC 3986 section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut kept: Vec<&str> = Vec::new();
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let last = index + 1 == segments.len();
+        match *segment {
+            "." | ".." => {
+                if *segment == ".." {
+                    kept.pop();
+                }
+                if last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    format!("/{}{query}", kept.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,10 +168,28 @@ mod tests {
     }
 
     #[test]
+    fn redirects_lead_where_rfc_3986_says() {
+        let Target::Host(here) = Target::parse("http://host:81/a/b?c", None).unwrap() else { panic!() };
+        let led = |location: &str| match here.redirected(location).unwrap() {
+            Target::Host(target) => format!("{} {:?} {}", target.host, target.port, target.path),
+            target => panic!("{target:?}"),
+        };
+        assert_eq!(led("/login?next=http://h/"), "host Some(81) /login?next=http://h/");
+        assert_eq!(led("x.html#top"), "host Some(81) /a/x.html");
+        assert_eq!(led("../x/./y"), "host Some(81) /x/y");
+        assert_eq!(led(".."), "host Some(81) /");
+        assert_eq!(led("?d"), "host Some(81) /a/b?d");
+        assert_eq!(led("//other/z"), "other None /z");
+        assert_eq!(led("http://other:82/"), "other Some(82) /");
+    }
+
+    #[test]
     fn what_is_no_target_says_why() {
         let why = |text: &str| Target::parse(text, None).unwrap_err().message;
         assert!(why("https://host/").contains("no TLS here yet"));
         assert!(why("ftp://host/").contains("not spoken here"));
+        assert!(why("host:99999").contains("'99999' is no port"));
+        assert!(why("http://host:http/").contains("'http' is no port"));
         assert!(why("a b").contains("write a URL"));
         assert!(why("http://u:p@host/").contains("password"));
     }

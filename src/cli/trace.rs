@@ -48,6 +48,10 @@ impl Tracer {
         let header = TcpPacket::parse(ip.payload).ok()?.header;
         let src = SocketAddr::new(ip.src, header.src_port);
         let dst = SocketAddr::new(ip.dst, header.dst_port);
+        // A flood of SYNs must not fill the memory; lines of the oldest connections then count from 0.
+        if self.isns.len() > 100_000 {
+            self.isns.clear();
+        }
         if header.flags.syn() {
             self.isns.insert((src, dst), header.seq.0);
         }

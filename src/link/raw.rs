@@ -40,6 +40,8 @@ pub struct RawLink {
     /// Hand packets on as they were on the wire, not as the kernel put them together.
     split: bool,
     parts: VecDeque<Packet>,
+    /// The first packet is ours to send: a failure to is final.
+    expects_to_send: bool,
 }
 
 /// What opening the link settled.
@@ -74,6 +76,14 @@ pub fn addresses() -> Vec<IpAddr> {
     interfaces.iter().flat_map(|interface| &interface.ips).map(|net| net.ip()).filter(IpAddr::is_ipv4).collect()
 }
 
+/// The smallest MTU among the interfaces that have an IPv4 address: what everybody can be answered with.
+pub fn smallest_mtu() -> Option<usize> {
+    let interfaces = pnet::datalink::interfaces();
+    let ours = interfaces.iter().filter(|interface| interface.is_up() && interface.ips.iter().any(|net| net.is_ipv4()));
+    let mtu = |name: &str| std::fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok()?.trim().parse().ok();
+    ours.filter_map(|interface| mtu(&interface.name)).min()
+}
+
 impl RawLink {
     /// Opens a link for `port` (0: any free one) at `local`; the unspecified address stands for all of this host's.
     pub fn open(local: Ipv4Addr, port: u16, mtu: usize) -> io::Result<RawLink> {
@@ -93,6 +103,7 @@ impl RawLink {
             settings,
             split: false,
             parts: VecDeque::new(),
+            expects_to_send: false,
         })
     }
 
@@ -100,6 +111,11 @@ impl RawLink {
     /// about packets, and for captures.
     pub fn split_segments(&mut self) {
         self.split = true;
+    }
+
+    /// The link is for a connection that we open: if its first packet cannot leave, that is an error.
+    pub fn expect_to_send(&mut self) {
+        self.expects_to_send = true;
     }
 
     /// What opening settled.
@@ -121,6 +137,12 @@ impl RawLink {
             // A device without a link-layer header, such as a tunnel.
             _ => frame,
         };
+        // What follows the packet is the frame's padding.
+        let stated = match packet.get(2..4)?.first_chunk() {
+            Some(length) => usize::from(u16::from_be_bytes(*length)),
+            None => packet.len(),
+        };
+        let packet = packet.get(..stated).unwrap_or(packet);
         let segment_size = vnet.get(4..6)?.first_chunk().map(|size| u16::from_ne_bytes(*size));
         let unfilled = vnet.first().is_some_and(|flags| flags & NEEDS_CSUM != 0);
         Some(Packet {
@@ -141,16 +163,21 @@ impl Link for RawLink {
     fn send(&mut self, _now: Time, packet: Packet) -> io::Result<()> {
         let Ok(IpPacket { dst: IpAddr::V4(dst), .. }) = IpPacket::parse(&packet.bytes) else { return Ok(()) };
         match sys::send_ip(&self.sender, dst, &packet.bytes) {
-            Ok(()) => Ok(()),
-            Err(error) => match error.raw_os_error() {
-                // No room now, or larger than the path takes: lost, as on any wire.
-                Some(libc::EAGAIN | libc::ENOBUFS | libc::EINTR | libc::EMSGSIZE) => Ok(()),
+            Ok(()) => {
+                self.expects_to_send = false;
+                Ok(())
+            }
+            // Nothing of ours has ever left: it will not by trying again, and the error says why.
+            Err(error) if self.expects_to_send => match error.raw_os_error() {
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::EINTR) => Ok(()),
                 Some(libc::EPERM | libc::EACCES) => Err(io::Error::new(
                     io::ErrorKind::PermissionDenied,
                     format!("sending to {dst} is refused by the local firewall ({error})"),
                 )),
                 _ => Err(io::Error::new(error.kind(), format!("sending to {dst}: {error}"))),
             },
+            // One peer that cannot be reached is no reason to leave the others: lost, as on any wire.
+            Err(_) => Ok(()),
         }
     }
 

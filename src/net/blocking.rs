@@ -38,6 +38,8 @@ impl Driver {
         runtime.stop_on(stop.clone());
         let flag = stop.clone();
         let thread = std::thread::spawn(move || {
+            // However the loop ends, also by a panic: nobody is left waiting.
+            let _abandon = Abandon(runtime.hosts());
             runtime.block_on(std::future::poll_fn(|_| match flag.load(Ordering::Acquire) {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
@@ -59,6 +61,14 @@ impl Driver {
             Some(Err(_)) => Err(io::Error::other("the loop's thread panicked")),
             None => Ok(()),
         }
+    }
+}
+
+struct Abandon(Vec<Host>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Host::abandon);
     }
 }
 

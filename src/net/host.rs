@@ -27,6 +27,8 @@ pub(super) struct Inner {
     pub stack: Stack,
     connections: HashMap<ConnId, Wakers>,
     listeners: BTreeMap<SocketAddr, Vec<Waker>>,
+    /// The loop has ended.
+    pub abandoned: bool,
 }
 
 #[derive(Default)]
@@ -46,7 +48,12 @@ pub(super) enum Interest {
 
 impl Host {
     pub(super) fn new(config: HostConfig, clock: Clock, bell: Bell) -> Self {
-        let inner = Inner { stack: Stack::new(config), connections: HashMap::new(), listeners: BTreeMap::new() };
+        let inner = Inner {
+            stack: Stack::new(config),
+            connections: HashMap::new(),
+            listeners: BTreeMap::new(),
+            abandoned: false,
+        };
         Host(Arc::new(Shared { inner: Mutex::new(inner), clock, bell, gate: OnceLock::new() }))
     }
 
@@ -58,6 +65,20 @@ impl Host {
     /// On a shared address, `port` is ours: strangers on it are answered by RST.
     pub fn guard(&self, port: u16) {
         self.call(|stack, _| stack.guard(port));
+    }
+
+    /// Ends every connection: closes our side of each, or resets them.
+    pub fn close_all(&self, reset: bool) {
+        self.call(|stack, _| stack.close_all(reset));
+    }
+
+    /// Nobody moves packets any more: whoever waits is told, and so is whoever comes.
+    pub(super) fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.abandoned = true;
+        inner.stack.close_all(true);
+        inner.wake();
+        std::mem::take(&mut inner.listeners).into_values().flatten().for_each(Waker::wake);
     }
 
     /// Looks at the stack.

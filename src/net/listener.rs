@@ -36,14 +36,19 @@ impl TcpListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         let accepted = self.host.poll(|inner, _| {
             let accepted = inner.stack.accept(self.address);
-            if accepted.is_none() {
-                inner.register_accept(self.address, cx.waker());
+            match accepted {
+                None if inner.abandoned => Err(io::ErrorKind::NetworkDown),
+                None => {
+                    inner.register_accept(self.address, cx.waker());
+                    Ok(None)
+                }
+                accepted => Ok(accepted),
             }
-            accepted
         });
         match accepted {
-            Some(id) => Poll::Ready(Ok(TcpStream::new(self.host.clone(), id))),
-            None => Poll::Pending,
+            Ok(Some(id)) => Poll::Ready(Ok(TcpStream::new(self.host.clone(), id))),
+            Ok(None) => Poll::Pending,
+            Err(kind) => Poll::Ready(Err(kind.into())),
         }
     }
 }

@@ -32,5 +32,5 @@ pub use clock::{Clock, HyperTimer, SIM_EPOCH, Sleep};
 pub use executor::Spawner;
 pub use host::Host;
 pub use listener::TcpListener;
-pub use runtime::{Incidents, Runtime};
+pub use runtime::{Incidents, Runtime, Stalled};
 pub use stream::{Report, TcpStream};

@@ -24,6 +24,22 @@ pub type Incidents = BTreeMap<Fate, u64>;
 /// few enough that a flood does not starve the application.
 const BATCH: usize = 256;
 
+/// Under virtual time nothing is left to happen, and what was waited for has not: found inside the `io::Error` that
+/// ended the run. As on a real network, an end that only listens never learns that the other has given up.
+#[derive(Debug)]
+pub struct Stalled;
+
+impl std::fmt::Display for Stalled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "the other end has given up, and this end would wait for ever, as it would on a real network \
+             (--keepalive asks; --retries of the other end: --peer retries=N)",
+        )
+    }
+}
+
+impl std::error::Error for Stalled {}
+
 /// Drives hosts, tasks and the clock, on one thread.
 pub struct Runtime {
     hosts: Vec<Attached>,
@@ -72,6 +88,10 @@ impl Runtime {
             attached.host.set_gate(gate.clone());
         }
         self.gate = Some(gate);
+    }
+
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        self.hosts.iter().map(|attached| attached.host.clone()).collect()
     }
 
     pub(super) fn bell(&self) -> Bell {
@@ -186,10 +206,7 @@ impl Runtime {
                 self.bell.wait();
                 Ok(())
             }
-            None => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "nothing is left to happen, and what was waited for has not (a stuck simulation is a defect: please report the seed)",
-            )),
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, Stalled)),
         }
     }
 

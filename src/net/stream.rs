@@ -1,6 +1,6 @@
 //! A connection as a stream of bytes.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -75,7 +75,10 @@ impl TcpStream {
         remote: SocketAddr,
         isn: Option<SeqNum>,
     ) -> io::Result<TcpStream> {
-        let id = host.call(|stack, now| stack.connect(now, local, remote, isn))?;
+        let id = host.poll(|inner, now| match inner.abandoned {
+            true => Err(io::Error::from(io::ErrorKind::NetworkDown)),
+            false => Ok(inner.stack.connect(now, local, remote, isn)?),
+        })?;
         Ok(TcpStream::new(host.clone(), id))
     }
 
@@ -144,18 +147,33 @@ impl TcpStream {
         .await
     }
 
-    /// Ends a connection so that the peer gets everything: closes our side, then reads and discards until the
-    /// peer closes or `patience` has passed. Unread input would turn the tail of what we sent into a reset.
+    /// Ends a connection so that the peer gets everything: closes our side, reads and discards until all that we sent
+    /// is acknowledged, then until the peer closes or `patience` has passed. Unread input would turn the tail of what
+    /// we sent into a reset. How long the first part lasts is for TCP's own timeouts to say.
     pub async fn finish(&self, patience: Duration) {
         self.shutdown();
         let clock = self.host.clock().clone();
-        let drained = clock
-            .timeout(Some(patience), async {
-                while let Ok(1..) = self.read_with(|bytes| bytes.len()).await {}
-                self.finished().await
-            })
-            .await;
-        if drained.is_none() {
+        let mut given_up = None;
+        let mut closed = std::pin::pin!(async {
+            while let Ok(1..) = self.read_with(|bytes| bytes.len()).await {}
+            self.finished().await
+        });
+        let drained = poll_fn(|cx| {
+            if closed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            let delivered = self.poll(cx, Interest::End, |connection| match connection.all_acknowledged() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            });
+            if delivered.is_pending() {
+                return Poll::Pending;
+            }
+            let sleep = given_up.get_or_insert_with(|| Box::pin(clock.sleep(patience)));
+            sleep.as_mut().poll(cx).map(|()| false)
+        })
+        .await;
+        if !drained {
             self.discard();
         }
     }

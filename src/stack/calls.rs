@@ -143,6 +143,14 @@ impl Stack {
         }
     }
 
+    /// Ends every connection: closes our side of each, or resets them.
+    pub fn close_all(&mut self, reset: bool) {
+        let ids: Vec<ConnId> = self.slab.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.with(id, |connection| if reset { connection.abort() } else { connection.shutdown() });
+        }
+    }
+
     /// On a shared address, `port` is ours: strangers on it are answered by RST.
     pub fn guard(&mut self, port: u16) {
         self.guarded.insert(port);

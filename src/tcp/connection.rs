@@ -126,6 +126,8 @@ pub enum Event {
     Readable,
     /// There is room to send again.
     Writable,
+    /// The peer has acknowledged all that we sent, and that we closed.
+    Delivered,
     /// It is over.
     Closed(CloseReason),
 }
@@ -135,6 +137,7 @@ pub(super) struct Events {
     pub connected: bool,
     pub readable: bool,
     pub writable: bool,
+    pub delivered: bool,
     pub closed: bool,
     /// The user was told that there is no room.
     pub wants_room: bool,
@@ -151,6 +154,9 @@ impl Connection {
         }
         if std::mem::take(&mut self.events.writable) {
             return Some(Event::Writable);
+        }
+        if std::mem::take(&mut self.events.delivered) {
+            return Some(Event::Delivered);
         }
         let reason = self.ended?;
         std::mem::take(&mut self.events.closed).then_some(Event::Closed(reason))

@@ -50,13 +50,16 @@ impl Site {
             _ => return Ok(Found::Nothing),
         };
         if !full.is_dir() {
-            return Ok(Found::File(full));
+            // Opening a pipe would wait for whoever writes to it, and everybody else with it.
+            return Ok(if full.is_file() { Found::File(full) } else { Found::Nothing });
         }
         if !path.ends_with('/') {
             return Ok(Found::Redirect);
         }
-        let index = full.join("index.html");
-        if index.is_file() {
+        if let Ok(index) = full.join("index.html").canonicalize()
+            && index.is_file()
+            && index.starts_with(&self.root)
+        {
             return Ok(Found::File(index));
         }
         let mut names = Vec::new();

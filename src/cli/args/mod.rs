@@ -120,7 +120,7 @@ pub struct FetchArgs {
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     pub header: Vec<String>,
     /// Ask for these bytes only, such as 0-99, 100- or -100
-    #[arg(long, value_name = "FROM-TO", conflicts_with = "continue_at")]
+    #[arg(long, value_name = "FROM-TO", conflicts_with = "continue_at", allow_hyphen_values = true)]
     pub range: Option<String>,
     /// Go on where an earlier transfer stopped: at OFFSET, or with '-' at the length of what is there
     #[arg(short = 'C', long, value_name = "OFFSET")]

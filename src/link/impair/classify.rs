@@ -18,21 +18,25 @@ pub struct Class {
     pub data: bool,
     /// It takes sequence space that a packet before it took already.
     pub retransmission: bool,
+    /// It begins a new connection between ends that had one before, or none.
+    pub begins: bool,
 }
 
 /// Remembers how far each connection has got, in each direction.
 #[derive(Default)]
 pub struct Classifier {
     ends: HashMap<(Flow, Direction), SeqNum>,
+    /// The sequence number of each direction's SYN.
+    syns: HashMap<(Flow, Direction), SeqNum>,
 }
 
 /// Connections remembered at most; a run that has more starts over, at the price of calling the first packets of
 /// each connection new.
-const MOST_FLOWS: usize = 100_000;
+pub const MOST_FLOWS: usize = 100_000;
 
 impl Classifier {
     pub fn classify(&mut self, direction: Direction, packet: &Packet) -> Class {
-        let none = Class { flow: None, flags: Flags::default(), data: false, retransmission: false };
+        let none = Class { flow: None, flags: Flags::default(), data: false, retransmission: false, begins: false };
         let Ok(ip) = IpPacket::parse(&packet.bytes) else { return none };
         if ip.protocol != Protocol::TCP || ip.fragment.is_some_and(|fragment| fragment.offset > 0) {
             return none;
@@ -46,15 +50,26 @@ impl Classifier {
         };
         if self.ends.len() >= MOST_FLOWS {
             self.ends.clear();
+            self.syns.clear();
         }
+        let key = (flow, direction);
         let end = tcp.header.seq + tcp.seq_len();
-        let fresh_syn = tcp.header.flags.syn();
-        let seen = self.ends.get(&(flow, direction)).copied();
-        let retransmission = tcp.seq_len() > 0 && seen.is_some_and(|seen| end.at_or_before(seen));
-        // A SYN with another sequence number begins a new connection between the same ends.
-        if seen.is_none_or(|seen| end.after(seen) || fresh_syn && !retransmission) {
-            self.ends.insert((flow, direction), end);
+        let flags = tcp.header.flags;
+        if flags.syn() {
+            let known = self.syns.get(&key) == Some(&tcp.header.seq);
+            if !known {
+                self.syns.insert(key, tcp.header.seq);
+                self.ends.insert(key, end);
+            }
+            let data = !tcp.payload.is_empty();
+            // The answer to a SYN belongs to the connection that the SYN began.
+            return Class { flow: Some(flow), flags, data, retransmission: known, begins: !known && !flags.ack() };
         }
-        Class { flow: Some(flow), flags: tcp.header.flags, data: !tcp.payload.is_empty(), retransmission }
+        let seen = self.ends.get(&key).copied();
+        let retransmission = tcp.seq_len() > 0 && seen.is_some_and(|seen| end.at_or_before(seen));
+        if seen.is_none_or(|seen| end.after(seen)) {
+            self.ends.insert(key, end);
+        }
+        Class { flow: Some(flow), flags, data: !tcp.payload.is_empty(), retransmission, begins: false }
     }
 }

@@ -114,6 +114,8 @@ struct Lane {
     bottleneck: Bottleneck,
     /// Held until enough others have passed.
     held: Vec<Held>,
+    /// When the last packet came out of the delay.
+    entered: Time,
     /// On their way with the time at which they come out, which never decreases.
     flying: VecDeque<(Time, Packet)>,
 }
@@ -143,6 +145,7 @@ impl Impair {
         let lane = |direction| Lane {
             direction,
             bottleneck: Bottleneck::new(impairments.rate, impairments.queue),
+            entered: Time::ZERO,
             held: Vec::new(),
             flying: VecDeque::new(),
         };
@@ -223,6 +226,9 @@ impl Rules {
     fn ask(rules: &mut [Rule], direction: Direction, class: &classify::Class) -> Option<String> {
         let mut chosen = None;
         for rule in rules {
+            if class.begins {
+                rule.chooser.forget(class.flow);
+            }
             if rule.spec.matches(direction, class) && rule.chooser.choose(class.flow, direction) {
                 chosen.get_or_insert_with(|| rule.name.clone());
             }
@@ -306,7 +312,8 @@ impl Lane {
         let spread = rules.jitter.as_nanos() as u64;
         let shift = if spread == 0 { 0 } else { rules.random.below(2 * spread + 1) };
         let delay = (rules.delay + Duration::from_nanos(shift)).saturating_sub(rules.jitter);
-        let Some(left) = self.bottleneck.offer(now, packet.bytes.len()) else {
+        let entered = (now + delay).max(self.entered);
+        let Some(due) = self.bottleneck.offer(entered, packet.bytes.len()) else {
             incidents.push_back(Incident {
                 time: now,
                 direction: self.direction,
@@ -316,10 +323,7 @@ impl Lane {
             });
             return;
         };
-        let mut due = left + delay;
-        if let Some((last, _)) = self.flying.back() {
-            due = due.max(*last);
-        }
+        self.entered = entered;
         if !delay.is_zero() {
             incidents.push_back(Incident {
                 time: if self.direction == Direction::In { now } else { due },

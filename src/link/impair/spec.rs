@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::classify::{Class, Flow};
+use super::classify::{Class, Flow, MOST_FLOWS};
 use crate::capture::Direction;
 use crate::random::Random;
 use crate::wire::Flags;
@@ -177,6 +177,11 @@ impl Spec {
         self.ip
     }
 
+    /// Whether bits of the IP headers of outgoing packets are flipped.
+    pub fn in_outgoing_ip_header(&self) -> bool {
+        self.ip && self.direction != Some(Direction::In)
+    }
+
     /// True when it can never choose a packet.
     pub fn is_off(&self) -> bool {
         self.choice == Choice::Chance(0.0)
@@ -218,10 +223,20 @@ struct Count {
 }
 
 impl Chooser {
+    /// A new connection begins between these ends: its packets count from 1.
+    pub(super) fn forget(&mut self, flow: Option<Flow>) {
+        for direction in [Direction::In, Direction::Out] {
+            self.counts.remove(&(flow, direction));
+        }
+    }
+
     /// A packet that passes the filters is offered: is it chosen?
     pub(super) fn choose(&mut self, flow: Option<Flow>, direction: Direction) -> bool {
         if let Choice::Chance(chance) = self.choice {
             return self.random.chance(chance);
+        }
+        if self.counts.len() >= MOST_FLOWS {
+            self.counts.clear();
         }
         let count = self.counts.entry((flow, direction)).or_default();
         count.packets += 1;

@@ -153,3 +153,48 @@ fn a_spec_that_makes_no_sense_says_what_would() {
     assert!(error("in:out:5%").contains("not both"));
     assert!(error("data:ack:5%").contains("chooses none"));
 }
+
+#[test]
+fn a_new_connection_between_the_same_ends_counts_from_one() {
+    let connection = |isn: u32| {
+        let mut packets = vec![packet(isn, 0, Flags::SYN)];
+        packets.extend((0..3).map(|n| packet(isn.wrapping_add(1 + n * 10), 10, Flags::ACK)));
+        packets
+    };
+    // The second one's sequence numbers lie before the first's.
+    let (old, new) = (0x7000_0000, 0x6000_0000);
+    let packets = [connection(old), connection(new)].concat();
+    let dropped = |spec: &str| {
+        let (_, incidents) = run(Impairments { drop: specs(&[spec]), ..Default::default() }, packets.clone());
+        incidents.iter().map(|incident| seq(&incident.packet)).collect::<Vec<_>>()
+    };
+    assert_eq!(dropped("syn:#1"), [old, new]);
+    assert_eq!(dropped("data:first:#2"), [old + 11, new + 11]);
+    assert_eq!(dropped("retransmit:100%"), [0u32; 0]);
+}
+
+#[test]
+fn a_rate_holds_also_behind_a_delay_that_varies() {
+    let impairments = Impairments {
+        delay: Duration::from_millis(50),
+        jitter: Duration::from_millis(40),
+        rate: Rate::PacketsPerSecond(100),
+        queue: 1000,
+        ..Default::default()
+    };
+    let (a, mut b) = wire(WireConfig { rate: Rate::Unlimited, ..WireConfig::default() });
+    let mut impair = Impair::new(Box::new(a), &impairments, 1);
+    let mut arrivals = Vec::new();
+    for n in 0..2000 {
+        let now = Time::ZERO + Duration::from_millis(n);
+        if n < 100 {
+            impair.send(now, packet(n as u32 * 10, 10, Flags::ACK)).unwrap();
+        }
+        assert!(impair.receive(now).unwrap().is_none());
+        while b.receive(now).unwrap().is_some() {
+            arrivals.push(n);
+        }
+    }
+    assert_eq!(arrivals.len(), 100);
+    assert!(arrivals.windows(2).all(|pair| pair[1] - pair[0] >= 9), "ten milliseconds apart: {arrivals:?}");
+}

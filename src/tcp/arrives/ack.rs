@@ -196,6 +196,7 @@ impl Connection {
         match self.state {
             State::FinWait1 => {
                 self.go(State::FinWait2);
+                self.events.delivered = true;
                 if self.detached {
                     self.timers.set(Timer::FinWait2, now + self.config.fin_wait_2);
                 }
