@@ -227,6 +227,8 @@ fn http_errors_fail_only_when_asked_to() {
     let output = tcpkit(folder.path(), &["fetch", "-q", "sim:gone.txt"]);
     succeeds(&output);
     assert_eq!(output.stdout, b"gone");
+    let output = tcpkit(folder.path(), &["fetch", "sim:gone.txt"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("HTTP status 410, 4 bytes"));
     let output = tcpkit(folder.path(), &["fetch", "-f", "-q", "sim:gone.txt"]);
     fails(&output, 22, "410 Gone");
     assert!(output.stdout.is_empty());

@@ -241,6 +241,36 @@ fn a_response_is_sent_as_it_stands_through_loss() {
     lab.assert_undisturbed();
 }
 
+/// It ended, with success, while most of the file was still in its send buffer.
+#[test]
+#[ignore = "needs root and curl"]
+fn a_server_for_one_connection_delivers_all_to_a_slow_client() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 6_000_000);
+    lab.start_tcpkit(8080, &["serve", "--once", "--app", "raw", "file", "-p", "8080", "--link-rate", "12mbit"]);
+    let input = fs::File::open("/dev/null").unwrap();
+    let output = lab.command(&lab.other, "nc").args(["-N", OURS, "8080"]).stdin(input).output().unwrap();
+    succeeds(&output);
+    assert!(output.stdout == expected, "{} of {} bytes", output.stdout.len(), expected.len());
+    lab.assert_undisturbed();
+}
+
+/// Opening a pipe waits for whoever writes to it, and so did everybody else.
+#[test]
+#[ignore = "needs root, curl and mkfifo"]
+fn a_pipe_in_a_served_folder_stops_nobody() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 1000);
+    succeeds(&Command::new("mkfifo").arg(lab.path("pipe")).output().unwrap());
+    lab.start_tcpkit(8080, &["serve", ".", "-p", "8080"]);
+    let get = |name: &str| {
+        let url = format!("http://{OURS}:8080/{name}");
+        lab.command(&lab.other, "curl").args(["-sS", "--max-time", "10", "-w", "%{http_code}", &url]).output().unwrap()
+    };
+    assert!(get("pipe").stdout.ends_with(b"404"));
+    assert!(get("file").stdout.starts_with(&expected));
+}
+
 #[test]
 #[ignore = "needs root and nc"]
 fn echo_echoes_a_megabyte() {

@@ -110,6 +110,8 @@ struct FetchRun<'a> {
     host: Option<&'a HostTarget>,
     output: &'a mut Output,
     json_out: Out,
+    /// What the server answered.
+    status: Option<u16>,
     /// The simulated server's report, once its connection is over.
     theirs: Arc<Mutex<Option<Report>>>,
 }
@@ -143,7 +145,7 @@ impl<'a> FetchRun<'a> {
                 (options.connect_to(remote)?, remote.into(), Some(host))
             }
         };
-        Ok(FetchRun { global, args, target, session, remote, host, output, json_out, theirs })
+        Ok(FetchRun { global, args, target, session, remote, host, output, json_out, status: None, theirs })
     }
 
     fn raw(&self) -> bool {
@@ -184,7 +186,8 @@ impl<'a> FetchRun<'a> {
         };
         let timed = clock.timeout(max_time, exchange);
         let outcome = self.session.run(timed);
-        let (received, stop) = (saver.received, saver.finish());
+        let (received, status, stop) = (saver.received, saver.status, saver.finish());
+        self.status = status.map(|status| status.as_u16());
         let so_far = clock.now().since(start);
         let outcome = match outcome {
             Ok(Ok(Some(Ok((elapsed, kept))))) => {
@@ -324,6 +327,7 @@ impl<'a> FetchRun<'a> {
         let summary = Summary {
             what: self.args.target.clone(),
             transfer: Some((bytes, elapsed)),
+            status: self.status,
             ours,
             theirs: self.theirs.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             incidents: self.session.runtime.incidents(0),
@@ -503,12 +507,13 @@ struct Saver<'a> {
     offset: u64,
     received: u64,
     bar: Option<ProgressBar>,
+    status: Option<StatusCode>,
     stop: Option<Stop>,
 }
 
 impl<'a> Saver<'a> {
     fn new(output: &'a mut Output, args: &'a FetchArgs, offset: u64, bar: Option<ProgressBar>) -> Self {
-        Saver { output, args, offset, received: 0, bar, stop: None }
+        Saver { output, args, offset, received: 0, bar, status: None, stop: None }
     }
 
     fn finish(self) -> Option<Stop> {
@@ -540,6 +545,7 @@ impl<'a> Saver<'a> {
 impl Sink for Saver<'_> {
     fn on_head(&mut self, head: &Head) -> io::Result<()> {
         let status = head.status;
+        self.status = Some(status);
         if self.args.location
             && status.is_redirection()
             && let Some(location) = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok())

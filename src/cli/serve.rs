@@ -55,6 +55,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     let summary = Summary {
         what: format!("served {what}"),
         transfer: None,
+        status: None,
         ours: None,
         theirs: None,
         incidents: session.runtime.incidents(0),

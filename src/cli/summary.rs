@@ -40,6 +40,8 @@ pub struct Summary {
     pub what: String,
     /// Bytes transferred, and in how much time.
     pub transfer: Option<(u64, Duration)>,
+    /// What the server answered.
+    pub status: Option<u16>,
     /// Our end of the connection.
     pub ours: Option<Report>,
     /// The other end, where it is ours as well.
@@ -66,7 +68,11 @@ impl Summary {
         if let Some((bytes, elapsed)) = self.transfer {
             let virtually = if self.simulated { " of simulated time" } else { "" };
             let rate = show_rate(bytes, elapsed);
-            writeln!(out, "{}: {} in {}{virtually}, {rate}", self.what, show_bytes(bytes), show_duration(elapsed))?;
+            // Success needs no number.
+            let status = self.status.filter(|status| !(200..300).contains(status));
+            let status = status.map_or_else(String::new, |status| format!("HTTP status {status}, "));
+            let (bytes, elapsed) = (show_bytes(bytes), show_duration(elapsed));
+            writeln!(out, "{}: {status}{bytes} in {elapsed}{virtually}, {rate}", self.what)?;
         }
         if let Some(ours) = &self.ours {
             writeln!(out, "  connection   {} to {}, {}", ours.local, ours.remote, agreed(ours))?;
@@ -111,6 +117,7 @@ impl Summary {
             object
                 .insert("goodput_bits_per_second".into(), json!(bytes as f64 * 8.0 / elapsed.as_secs_f64().max(1e-9)));
         }
+        object.insert("status".into(), json!(self.status));
         object.insert("simulated".into(), json!(self.simulated));
         object.insert("ours".into(), self.ours.as_ref().map_or(Value::Null, report_json));
         object.insert("theirs".into(), self.theirs.as_ref().map_or(Value::Null, report_json));
