@@ -1,4 +1,4 @@
-//! The Internet checksum (RFC 1071): over buffers, over pseudo-headers, and fused with a copy.
+//! The Internet checksum (RFC 1071): over buffers, over pseudo-headers, and beside a copy.
 //!
 //! The sum is kept as 32-bit words in the machine's own byte order in a 64-bit register and folded once
 //! at the end (RFC 1071 section 2, "byte order independence" and "parallel summation"). `multiversion`
@@ -28,13 +28,12 @@ impl Sum {
         self.join(sum_words(bytes), bytes.len());
     }
 
-    /// Copies `from` to the end of `to` and adds it, reading the bytes only once.
+    /// Copies `from` to the end of `to` and adds it while it is in the nearest cache. One loop that does both was
+    /// measured and is slower (32.0 against 28.3 ns for 1460 bytes, `benches/checksum.rs`), for safe code must clear
+    /// the space first.
     pub fn add_copying(&mut self, from: &[u8], to: &mut Vec<u8>) {
-        let start = to.len();
-        to.resize(start + from.len(), 0);
-        if let Some(space) = to.get_mut(start..) {
-            self.join(copy_words(from, space), from.len());
-        }
+        to.extend_from_slice(from);
+        self.add(from);
     }
 
     /// Adds a 16-bit value as it stands on the wire, at an even offset.
@@ -93,21 +92,6 @@ fn sum_words(bytes: &[u8]) -> u64 {
     let mut sum = 0u64;
     for chunk in chunks {
         sum += u64::from(u32::from_ne_bytes(*chunk));
-    }
-    sum + tail(rest)
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn copy_words(from: &[u8], to: &mut [u8]) -> u64 {
-    let (chunks, rest) = from.as_chunks::<4>();
-    let (spaces, rest_space) = to.as_chunks_mut::<4>();
-    let mut sum = 0u64;
-    for (chunk, space) in chunks.iter().zip(spaces) {
-        *space = *chunk;
-        sum += u64::from(u32::from_ne_bytes(*chunk));
-    }
-    for (byte, space) in rest.iter().zip(rest_space) {
-        *space = *byte;
     }
     sum + tail(rest)
 }

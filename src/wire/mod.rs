@@ -4,7 +4,7 @@
 //! |---------------|---------|
 //! | `error`       | what is wrong with a packet, with the numbers |
 //! | `seq`         | sequence numbers (RFC 9293 section 3.4) |
-//! | `checksum`    | the Internet checksum (RFC 1071), alone and fused with a copy |
+//! | `checksum`    | the Internet checksum (RFC 1071), alone and beside a copy |
 //! | `ethernet`    | Ethernet II with VLAN tags |
 //! | `ip`          | IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers, read and written |
 //! | `tcp`         | the TCP header (RFC 9293 section 3.1) |
