@@ -334,6 +334,8 @@ fn two_things_never_go_to_one_file() {
         &["fetch", "-w", "x", "--write-peer", "./x", "-o", "got", "sim:src.jpg"],
         &["fetch", "-w", "x", "-o", "x", "sim:src.jpg"],
         &["fetch", "-w", "-", "--write-peer", "-", "-o", "x", "sim:src.jpg"],
+        &["serve", "-w", "src.jpg", "src.jpg"],
+        &["handshake", "-w", "x", "--write-peer", "x", "sim:"],
     ] {
         let output = tcpkit(folder.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -355,9 +357,12 @@ fn ranges_that_make_no_sense_or_are_not_served() {
     fails(&tcpkit(folder().path(), &["fetch", "--range", "999999-", &target]), 33, "416");
     let image = concat!("sim:", env!("CARGO_MANIFEST_DIR"), "/testdata/image.txt");
     fails(&tcpkit(folder().path(), &["fetch", "--range", "0-9", image]), 33, "200 OK");
-    fs::write(folder().path().join("x"), "short").unwrap();
-    let output = tcpkit(folder().path(), &["fetch", "-C", "1000", "-o", "x", &target]);
-    fails(&output, 23, "only 0 bytes are there");
+    let folder = folder();
+    fs::write(folder.path().join("x"), "short").unwrap();
+    let output = tcpkit(folder.path(), &["fetch", "-C", "1000", "-o", "x", &target]);
+    fails(&output, 23, "only 5 bytes are there");
+    assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"short");
+    assert!(!folder.path().join("x.part").exists());
 }
 
 #[test]

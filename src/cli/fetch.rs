@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use http_body_util::Empty;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use hyper::{Method, Request};
 
 use super::args::{FetchApp, FetchArgs, Global};
 use super::exit::{Exit, Failure};
 use super::save::Output;
+use super::saver::{Saver, Stop};
 use super::session::{Options, Session};
 use super::summary::{Out, Summary};
 use super::target::{HostTarget, Target};
-use crate::app::http::client::{self, FetchError, Head, Sink};
+use crate::app::http::client::{self, FetchError, Sink};
 use crate::app::http::server::Site;
 use crate::app::input::Input;
 use crate::app::plain::{self, ExchangeError};
@@ -100,6 +100,19 @@ enum Done {
     Redirect(Box<(String, Target)>),
 }
 
+/// How a connection's worth of fetching went.
+enum Outcome {
+    /// All of it came, in this time.
+    Complete(Duration),
+    Failed(Trouble),
+    /// --max-time has passed.
+    TimeUp,
+    /// By a signal.
+    Interrupted(Exit),
+    /// The link or a capture failed.
+    Broken(Failure),
+}
+
 /// One connection's worth of fetching.
 struct FetchRun<'a> {
     global: &'a Global,
@@ -164,7 +177,7 @@ impl<'a> FetchRun<'a> {
         let limit = |duration: Option<Duration>| duration.filter(|duration| !duration.is_zero());
         let (connect_timeout, max_time) = (limit(self.args.connect_timeout), limit(self.args.max_time));
         let simulated = self.session.peer.is_some();
-        let mut saver = Saver::new(self.output, self.args, offset, bar(self.global));
+        let mut saver = Saver::new(self.output, self.global, self.args, offset);
         let reported = Arc::new(Mutex::new(None));
         let report_to = reported.clone();
         let start = clock.now();
@@ -190,17 +203,19 @@ impl<'a> FetchRun<'a> {
         self.status = status.map(|status| status.as_u16());
         let so_far = clock.now().since(start);
         let outcome = match outcome {
+            Err(failure) => Outcome::Broken(failure),
+            Ok(Err(exit)) => Outcome::Interrupted(exit),
+            Ok(Ok(None)) => Outcome::TimeUp,
+            Ok(Ok(Some(Err(trouble)))) => Outcome::Failed(trouble),
             Ok(Ok(Some(Ok((elapsed, kept))))) => {
                 // Everything is here; that the peer takes its time to close, or somebody interrupts, changes nothing.
                 // In a simulation patience costs nothing; a real peer gets two seconds.
                 let patience = if simulated { Duration::from_secs(3600) } else { crate::app::DRAIN };
-                let finished = self.session.run(kept.stream.finish(patience));
-                finished.map(|_| Ok(Some(Ok(elapsed))))
+                match self.session.run(kept.stream.finish(patience)) {
+                    Ok(_) => Outcome::Complete(elapsed),
+                    Err(failure) => Outcome::Broken(failure),
+                }
             }
-            Ok(Ok(Some(Err(trouble)))) => Ok(Ok(Some(Err(trouble)))),
-            Ok(Ok(None)) => Ok(Ok(None)),
-            Ok(Err(exit)) => Ok(Err(exit)),
-            Err(failure) => Err(failure),
         };
         self.conclude(outcome, received, so_far, stop, &reported)
     }
@@ -208,7 +223,7 @@ impl<'a> FetchRun<'a> {
     /// Ends the connections, prints the summary, and settles the exit code.
     fn conclude(
         &mut self,
-        outcome: Result<Result<Option<Result<Duration, Trouble>>, Exit>, Failure>,
+        outcome: Outcome,
         received: u64,
         so_far: Duration,
         stop: Option<Stop>,
@@ -216,28 +231,33 @@ impl<'a> FetchRun<'a> {
     ) -> Result<Done, Failure> {
         let patience = if self.session.peer.is_some() { Duration::from_secs(3600) } else { Duration::from_secs(1) };
         let ours = reported.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if matches!(outcome, Ok(Err(_))) {
-            self.session.close(Duration::from_secs(1))?;
-        } else if matches!(outcome, Ok(Ok(None))) {
-            // The time is up: no second is left for a farewell.
-            self.session.close(Duration::ZERO)?;
-        } else if outcome.is_ok() {
-            self.session.settle(patience)?;
-            let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
-            self.session.linger(self.args.path.link.linger, rto)?;
-        }
-        let (verdict, elapsed) = match outcome {
-            Err(failure) => (Err(failure), so_far),
-            Ok(Err(exit)) => {
-                (Err(Failure::new(exit, format!("interrupted after {received} bytes{}", self.stays()))), so_far)
+        match &outcome {
+            Outcome::Broken(_) => {}
+            Outcome::Interrupted(_) => self.session.close(Duration::from_secs(1))?,
+            // No second is left for a farewell.
+            Outcome::TimeUp => self.session.close(Duration::ZERO)?,
+            Outcome::Failed(_) | Outcome::Complete(_) => {
+                self.session.settle(patience)?;
+                let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
+                self.session.linger(self.args.path.link.linger, rto)?;
             }
-            Ok(Ok(None)) => {
+        }
+        let mut elapsed = so_far;
+        let verdict = match outcome {
+            Outcome::Broken(failure) => Err(failure),
+            Outcome::Interrupted(exit) => {
+                Err(Failure::new(exit, format!("interrupted after {received} bytes{}", self.stays())))
+            }
+            Outcome::TimeUp => {
                 let limit = self.args.max_time.unwrap_or_default();
                 let message = format!("--max-time {} has passed", humantime::format_duration(limit));
-                (Err(Failure::new(Exit::TimedOut, message)), so_far)
+                Err(Failure::new(Exit::TimedOut, message))
             }
-            Ok(Ok(Some(Ok(elapsed)))) => (Ok(Done::Finished), elapsed),
-            Ok(Ok(Some(Err(trouble)))) => (self.judge(trouble, stop), so_far),
+            Outcome::Failed(trouble) => self.judge(trouble, stop),
+            Outcome::Complete(after) => {
+                elapsed = after;
+                Ok(Done::Finished)
+            }
         };
         let verdict = verdict.and_then(|done| match done {
             Done::Finished => self.output.complete().map(|()| Done::Finished).map_err(|error| {
@@ -295,10 +315,7 @@ impl<'a> FetchRun<'a> {
             _ => Exit::Partial,
         };
         let promise = promised.map_or_else(String::new, |promised| format!(" of {promised} promised"));
-        let stays = self
-            .output
-            .remains()
-            .map_or_else(String::new, |part| format!("; what came is in {} (-C - goes on there)", part.display()));
+        let stays = self.stays();
         let how = match exit {
             Exit::Partial => String::from("the server closed"),
             _ => error.to_string(),
@@ -489,117 +506,4 @@ async fn raw_exchange(stream: &TcpStream, input: Input, saver: &mut Saver<'_>) -
         Err(error) => Err(error),
     }
     .map_err(Trouble::Raw)
-}
-
-/// Why a body is not taken, though nothing is wrong with the connection.
-enum Stop {
-    Redirect(String),
-    HttpError(StatusCode),
-    NoRange(StatusCode),
-    /// All of it is here already.
-    Complete,
-}
-
-/// Writes the body, shows how far it is.
-struct Saver<'a> {
-    output: &'a mut Output,
-    args: &'a FetchArgs,
-    offset: u64,
-    received: u64,
-    bar: Option<ProgressBar>,
-    status: Option<StatusCode>,
-    stop: Option<Stop>,
-}
-
-impl<'a> Saver<'a> {
-    fn new(output: &'a mut Output, args: &'a FetchArgs, offset: u64, bar: Option<ProgressBar>) -> Self {
-        Saver { output, args, offset, received: 0, bar, status: None, stop: None }
-    }
-
-    fn finish(self) -> Option<Stop> {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-        self.stop
-    }
-
-    fn refuse(&mut self, stop: Stop) -> io::Error {
-        self.stop = Some(stop);
-        io::Error::other("not wanted")
-    }
-
-    fn write_head(&mut self, head: &Head) -> io::Result<()> {
-        let reason = head.status.canonical_reason().unwrap_or_default();
-        let mut text = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
-        for (name, value) in &head.headers {
-            text.extend_from_slice(name.as_str().as_bytes());
-            text.extend_from_slice(b": ");
-            text.extend_from_slice(value.as_bytes());
-            text.extend_from_slice(b"\r\n");
-        }
-        text.extend_from_slice(b"\r\n");
-        self.output.write(&text)
-    }
-}
-
-impl Sink for Saver<'_> {
-    fn on_head(&mut self, head: &Head) -> io::Result<()> {
-        let status = head.status;
-        self.status = Some(status);
-        if self.args.location
-            && status.is_redirection()
-            && let Some(location) = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok())
-        {
-            let location = location.to_string();
-            return Err(self.refuse(Stop::Redirect(location)));
-        }
-        if self.args.fail && (status.is_client_error() || status.is_server_error()) {
-            return Err(self.refuse(Stop::HttpError(status)));
-        }
-        if self.offset > 0 {
-            let complete = format!("bytes */{}", self.offset);
-            let range = head.headers.get(header::CONTENT_RANGE).and_then(|value| value.to_str().ok());
-            if status == StatusCode::RANGE_NOT_SATISFIABLE && range == Some(complete.as_str()) {
-                self.output.open(self.offset)?;
-                return Err(self.refuse(Stop::Complete));
-            }
-            let here = range.is_some_and(|range| range.starts_with(&format!("bytes {}-", self.offset)));
-            if status != StatusCode::PARTIAL_CONTENT || !here {
-                return Err(self.refuse(Stop::NoRange(status)));
-            }
-        }
-        if self.args.range.is_some() && status != StatusCode::PARTIAL_CONTENT && !self.args.head {
-            return Err(self.refuse(Stop::NoRange(status)));
-        }
-        self.output.open(self.offset)?;
-        if self.args.include || self.args.head {
-            self.write_head(head)?;
-        }
-        if let (Some(bar), Some(length)) = (&self.bar, head.length) {
-            bar.set_length(length);
-        }
-        Ok(())
-    }
-
-    fn on_body(&mut self, part: &[u8]) -> io::Result<()> {
-        self.received += part.len() as u64;
-        if let Some(bar) = &self.bar {
-            bar.set_position(self.received);
-            // Short transfers show nothing.
-            if bar.is_hidden() && bar.elapsed() > Duration::from_secs(1) {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-            }
-        }
-        self.output.write(part)
-    }
-}
-
-/// A progress bar, where there is a terminal for it and nothing else is printed there.
-fn bar(global: &Global) -> Option<ProgressBar> {
-    if global.quiet || global.verbose > 0 || !io::stderr().is_terminal() {
-        return None;
-    }
-    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}").ok()?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    Some(bar.with_style(style.progress_chars("=> ")))
 }

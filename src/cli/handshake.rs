@@ -20,6 +20,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     // With --json standard output is for the object alone.
     let trace = !global.quiet && !global.json;
     let options = Options { global, path: &args.path, trace };
+    options.distinct_files(&[])?;
     let json_out = Out::beside(options.stdout_taken(false)?);
     let (mut session, remote, name) = match Target::parse(&args.target, args.port)? {
         Target::Sim(path) if !path.as_os_str().is_empty() => {

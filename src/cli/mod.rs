@@ -9,7 +9,8 @@
 //! | `session`   | from options to hosts on a link |
 //! | `real`      | the same for real networks (Linux) |
 //! | `fetch`, `serve`, `handshake` | the subcommands |
-//! | `save`      | writing what was fetched |
+//! | `saver`     | what `fetch` does with an answer as it comes |
+//! | `save`      | writing what was fetched to its file |
 //! | `summary`   | what a run came to, for people and for programs |
 //! | `trace`     | a line per segment |
 //! | `signals`   | Ctrl-C |
@@ -23,6 +24,7 @@ pub mod manual;
 #[cfg(target_os = "linux")]
 mod real;
 mod save;
+mod saver;
 mod serve;
 mod session;
 mod signals;

@@ -65,11 +65,7 @@ impl Output {
     pub fn left_over(&self) -> u64 {
         match self {
             Output::Stdout { .. } => 0,
-            Output::File(destination) => {
-                let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
-                let target = destination.target();
-                length(&part_of(&target)).or_else(|| length(&target)).unwrap_or(0)
-            }
+            Output::File(destination) => destination.left_over(),
         }
     }
 
@@ -137,6 +133,12 @@ impl Output {
 }
 
 impl Destination {
+    fn left_over(&self) -> u64 {
+        let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
+        let target = self.target();
+        length(&part_of(&target)).or_else(|| length(&target)).unwrap_or(0)
+    }
+
     /// The file itself, behind any symlinks.
     fn target(&self) -> PathBuf {
         if let Ok(target) = self.path.canonicalize() {
@@ -163,17 +165,19 @@ impl Destination {
             return Ok(());
         }
         let part = part_of(&target);
-        if offset > 0 && !part.exists() && existing.is_some() {
-            // What is there was complete under its name before; it becomes a part again while it grows.
-            fs::copy(&target, &part)?;
-        }
-        let file = OpenOptions::new().write(true).create(true).truncate(offset == 0).open(&part)?;
         if offset > 0 {
-            let had = file.metadata()?.len();
+            let had = self.left_over();
             if had < offset {
                 let message = format!("only {had} bytes are there, so nothing can go on at {offset}");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
             }
+            if !part.exists() {
+                // What is there was complete under its name before; it becomes a part again while it grows.
+                fs::copy(&target, &part)?;
+            }
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(offset == 0).open(&part)?;
+        if offset > 0 {
             file.set_len(offset)?;
             io::Seek::seek(&mut &file, io::SeekFrom::Start(offset))?;
         }

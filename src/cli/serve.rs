@@ -32,6 +32,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         Service::Http(_) | Service::Raw(_) => 80,
     });
     let options = Options { global, path: &args.path, trace: false };
+    options.distinct_files(&[("what is served", args.root.as_deref())])?;
     let json_out = Out::beside(options.stdout_taken(false)?);
     let mut session = options.listen_on(port)?;
     let port = session.real.map_or(port, |real| real.port());

@@ -153,7 +153,6 @@ impl RawLink {
                 checksum: if unfilled { ChecksumState::Unfilled } else { ChecksumState::Unknown },
                 segment_size: segment_size.filter(|size| *size > 0),
                 truncated: received.truncated,
-                retransmission: false,
             },
         })
     }

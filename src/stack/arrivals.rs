@@ -203,7 +203,6 @@ impl Stack {
             options: OptionBytes::new(),
             payload: Payload::empty(),
             segment_size: 0,
-            retransmission: false,
             note: self.config.annotate.then(|| "reset: no such connection".into()),
         });
     }

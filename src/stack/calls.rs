@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use super::Stack;
 use super::listener::Listener;
 use super::slab::ConnId;
-use super::{Stack, StackEvent};
 use crate::tcp::{Config, Connection};
 use crate::time::Time;
 use crate::wire::SeqNum;
@@ -156,13 +156,6 @@ impl Stack {
         self.guarded.insert(port);
     }
 
-    /// Adds an address of ours.
-    pub fn add_address(&mut self, address: IpAddr) {
-        if !self.config.addresses.contains(&address) {
-            self.config.addresses.push(address);
-        }
-    }
-
     /// The settings for a connection to or from `remote`: the MSS is what the MTU carries, or less when asked for.
     pub(super) fn tcp_config(&self, remote: IpAddr) -> Config {
         let header = TCP_HEADER + if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
@@ -179,10 +172,5 @@ impl Stack {
             SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
         };
         [address, SocketAddr::new(any, address.port())].into_iter().find(|at| self.listeners.contains_key(at))
-    }
-
-    /// Tells again of connections that wait: for a listener whose user was not there when they came.
-    pub fn announce(&mut self, address: SocketAddr) {
-        self.events.push_back(StackEvent::Acceptable(address));
     }
 }

@@ -28,10 +28,3 @@ pub struct Counters {
     /// ICMP errors that concerned a connection.
     pub icmp_errors: u64,
 }
-
-impl Counters {
-    /// Packets thrown away because something is wrong with them.
-    pub fn discarded(&self) -> u64 {
-        self.malformed + self.bad_checksum + self.bad_source + self.fragments + self.truncated
-    }
-}

@@ -184,7 +184,6 @@ impl Stack {
             options: transmit.options,
             payload: transmit.payload,
             segment_size: transmit.segment_size,
-            retransmission: transmit.reason.is_retransmission(),
             note,
         }
     }

@@ -40,7 +40,6 @@ fn packet(from: SocketAddr, to: SocketAddr, flags: Flags, seq: u32, ack: u32) ->
         options: OptionBytes::new(),
         payload: Payload::empty(),
         segment_size: 1,
-        retransmission: false,
         note: None,
     };
     outgoing.packets().next().unwrap()

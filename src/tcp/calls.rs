@@ -146,10 +146,9 @@ impl Connection {
         let mut copied = 0;
         for part in [first, second] {
             let space = buffer.get_mut(copied..).unwrap_or_default();
-            for (to, from) in space.chunks_mut(part.len().max(1)).zip(std::iter::once(part)) {
-                let len = to.len().min(from.len());
-                let (to, _) = to.split_at_mut(len);
-                to.copy_from_slice(from.get(..len).unwrap_or_default());
+            let len = part.len().min(space.len());
+            if let (Some(to), Some(from)) = (space.get_mut(..len), part.get(..len)) {
+                to.copy_from_slice(from);
                 copied += len;
             }
         }

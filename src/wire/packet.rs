@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::checksum;
-use super::ip::{Ecn, IpHeader, IpPacket, Protocol};
+use super::ip::{IpHeader, IpPacket, Protocol};
 use super::options::OptionBytes;
 use super::tcp::{Flags, TCP_HEADER, TcpHeader, TcpPacket};
 use crate::time::Time;
@@ -35,8 +35,6 @@ pub struct Meta {
     pub segment_size: Option<u16>,
     /// The link cut the packet; its bytes are only the beginning.
     pub truncated: bool,
-    /// True when the packet carries bytes that were sent before.
-    pub retransmission: bool,
 }
 
 /// One IP packet with all its bytes.
@@ -135,8 +133,6 @@ pub struct Outgoing {
     pub payload: Payload,
     /// Payload bytes per packet; the last may carry fewer.
     pub segment_size: usize,
-    /// True when bytes are sent that were sent before.
-    pub retransmission: bool,
     /// What the sender knew and why it sent this, for captures; only made when asked for.
     pub note: Option<String>,
 }
@@ -179,7 +175,7 @@ impl Outgoing {
         sum.add(bytes.get(header_at..).unwrap_or_default());
         self.payload.copy(start, len, &mut sum, &mut bytes);
         TcpHeader::store_checksum(sum.finish(), header_at, &mut bytes);
-        Packet { bytes, meta: Meta { retransmission: self.retransmission, ..Meta::default() } }
+        Packet::new(bytes)
     }
 }
 
@@ -251,17 +247,9 @@ pub fn complete_checksum(packet: &mut Packet) {
     packet.meta.checksum = ChecksumState::Unknown;
 }
 
-/// The ECN bits of a packet, without reading the rest of it.
-pub fn ecn(bytes: &[u8]) -> Ecn {
-    match bytes {
-        [first, second, ..] if first >> 4 == 6 => Ecn::from_bits(second >> 4),
-        [_, second, ..] => Ecn::from_bits(*second),
-        _ => Ecn::NotEct,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::ip::Ecn;
     use super::super::seq::SeqNum;
     use super::super::tcp;
     use super::*;
@@ -286,7 +274,6 @@ mod tests {
             options: OptionBytes::new(),
             payload,
             segment_size,
-            retransmission: false,
             note: None,
         }
     }

@@ -18,7 +18,6 @@ fn packet(seq: u32, len: usize, flags: Flags) -> Packet {
         options: OptionBytes::new(),
         payload: Payload::from(bytes::Bytes::from(vec![7; len])),
         segment_size: len.max(1),
-        retransmission: false,
         note: None,
     };
     outgoing.packets().next().unwrap()

@@ -267,3 +267,16 @@ fn buffers_of_any_size_work() {
         bench.take_one();
     }
 }
+
+#[test]
+fn receive_takes_what_fits_and_then_the_end() {
+    let mut bench = Bench::established();
+    bench.gets(seg("F.", 1, 1).text(b"abcdef"));
+    let mut buffer = [0; 4];
+    assert_eq!(bench.tcp.receive(bench.now, &mut buffer), Ok(4));
+    assert_eq!(&buffer, b"abcd");
+    assert_eq!(bench.tcp.receive(bench.now, &mut buffer), Ok(2));
+    assert_eq!(&buffer[..2], b"ef");
+    assert_eq!(bench.tcp.receive(bench.now, &mut buffer), Ok(0));
+    assert!(bench.tcp.at_end());
+}
