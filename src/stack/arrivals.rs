@@ -52,7 +52,9 @@ impl Stack {
     }
 
     fn read(&mut self, now: Time, packet: &Packet) -> Result<Arrival, Malformed> {
-        let ip = IpPacket::parse(&packet.bytes)?;
+        // By reference: a packet's header is read where it was put together, for moving it costs more than reading it.
+        let ip = IpPacket::parse(&packet.bytes);
+        let ip = ip.as_ref().map_err(Clone::clone)?;
         IpPacket::verify_header(&packet.bytes)?;
         if !self.config.addresses.contains(&ip.dst) {
             self.counters.not_ours += 1;
@@ -67,9 +69,9 @@ impl Stack {
             return Ok(Arrival::dropped("fragment, dropped"));
         }
         match ip.protocol {
-            Protocol::TCP => self.on_tcp(now, &ip, &packet.meta),
+            Protocol::TCP => self.on_tcp(now, ip, &packet.meta),
             Protocol::ICMP | Protocol::ICMPV6 => {
-                if let Some(error) = icmp::parse(&ip)? {
+                if let Some(error) = icmp::parse(ip)? {
                     self.on_icmp(&error);
                 }
                 Ok(Arrival::default())
@@ -85,7 +87,7 @@ impl Stack {
         if meta.checksum == ChecksumState::Unknown {
             tcp::verify(ip.src, ip.dst, ip.payload)?;
         }
-        let packet = TcpPacket::parse(ip.payload)?;
+        let packet = TcpPacket::read(ip.payload, TcpPacket::data_offset(ip.payload)?);
         let segment = Segment {
             header: packet.header,
             options: TcpOptions::parse(packet.options),
@@ -93,13 +95,20 @@ impl Stack {
             ecn: ip.ecn,
             arrived: meta.arrived.unwrap_or(now),
         };
-        let local = SocketAddr::new(ip.dst, packet.header.dst_port);
-        let remote = SocketAddr::new(ip.src, packet.header.src_port);
+        let TcpHeader { dst_port, src_port, .. } = packet.header;
+        // Packets come in trains: the next one is mostly for the same connection as the last.
+        if let Some(id) = self.last_found.filter(|id| self.is_between(*id, (&ip.dst, dst_port), (&ip.src, src_port)))
+            && !segment.header.flags.syn()
+        {
+            return Ok(self.deliver(now, id, &segment));
+        }
+        let (local, remote) = (SocketAddr::new(ip.dst, dst_port), SocketAddr::new(ip.src, src_port));
         if local == remote {
             self.counters.bad_source += 1;
             return Ok(Arrival::dropped("from itself, dropped"));
         }
         let known = self.by_addresses.get(&(local, remote)).copied();
+        self.last_found = known;
         let replaced = known.and_then(|id| self.replace(now, id, &segment));
         match known.filter(|_| replaced.is_none()).or_else(|| self.on_syn(now, local, remote, &segment, replaced)) {
             Some(id) => Ok(self.deliver(now, id, &segment)),
@@ -110,12 +119,9 @@ impl Stack {
     /// A new SYN takes the place of a connection in TIME-WAIT, if somebody listens and has room for it. The sequence
     /// number after the last that the old connection used.
     fn replace(&mut self, now: Time, id: ConnId, segment: &Segment<'_>) -> Option<SeqNum> {
-        let connection = &self.slab.get(id)?.connection;
+        let connection = self.slab.get(id).map(|slot| &slot.connection).filter(|c| c.yields_to(now, segment))?;
         let (local, used) = (connection.local(), connection.snd_nxt());
-        let listener = self.listener_at(local).and_then(|at| self.listeners.get(&at))?;
-        if !listener.has_room() || !connection.yields_to(now, segment) {
-            return None;
-        }
+        self.listener_at(local).and_then(|at| self.listeners.get(&at)).filter(|listener| listener.has_room())?;
         self.slab.get_mut(id)?.connection.forget();
         self.settle(id);
         Some(used)

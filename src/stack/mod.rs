@@ -72,6 +72,8 @@ pub struct Stack {
     config: HostConfig,
     slab: Slab,
     by_addresses: HashMap<(SocketAddr, SocketAddr), ConnId>,
+    /// What the last packet was for.
+    last_found: Option<ConnId>,
     listeners: BTreeMap<SocketAddr, Listener>,
     /// Ports we answer on although the address is shared.
     guarded: BTreeSet<u16>,
@@ -94,6 +96,7 @@ impl Stack {
             config,
             slab: Slab::default(),
             by_addresses: HashMap::new(),
+            last_found: None,
             listeners: BTreeMap::new(),
             guarded: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -172,6 +175,13 @@ impl Stack {
         self.slab.iter().map(|(id, slot)| (id, &slot.connection))
     }
 
+    /// Whether a connection is there, alive, and between these ends.
+    fn is_between(&self, id: ConnId, local: (&IpAddr, u16), remote: (&IpAddr, u16)) -> bool {
+        let is = |end: SocketAddr, wanted: (&IpAddr, u16)| end.port() == wanted.1 && end.ip() == *wanted.0;
+        let connection = self.slab.get(id).map(|slot| &slot.connection);
+        connection.is_some_and(|c| is(c.remote(), remote) && is(c.local(), local) && !c.is_finished())
+    }
+
     /// Puts the IP header around a segment.
     fn wrap(&mut self, src: IpAddr, dst: IpAddr, transmit: Transmit, note: Option<String>) -> Outgoing {
         let packets = transmit.payload.len().div_ceil(transmit.segment_size.max(1)).max(1);
@@ -206,10 +216,18 @@ impl Stack {
                         self.events.push_back(StackEvent::Acceptable(address));
                     }
                 }
-                event => self.events.push_back(StackEvent::Connection(id, event)),
+                event => {
+                    let event = StackEvent::Connection(id, event);
+                    // A train of packets is one piece of news.
+                    if self.events.back() != Some(&event) {
+                        self.events.push_back(event);
+                    }
+                }
             }
         }
-        self.reschedule(id);
+        if slot.deadline != slot.connection.poll_timeout() || slot.connection.is_finished() {
+            self.reschedule(id);
+        }
     }
 
     fn reschedule(&mut self, id: ConnId) {

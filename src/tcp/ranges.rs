@@ -43,8 +43,19 @@ impl Ranges {
         recent.chain(others).cloned()
     }
 
+    /// Whether something has arrived beyond what is missing.
+    pub fn has_islands(&self) -> bool {
+        !self.islands.is_empty()
+    }
+
     /// Notes that `range` has arrived.
     pub fn insert(&mut self, range: Range<u64>) -> Inserted {
+        if range.start == self.next && self.islands.is_empty() && range.end > self.next {
+            // As nearly always: in order, and nothing beyond.
+            self.next = range.end;
+            let advanced = range.end - range.start;
+            return Inserted { advanced, fresh: advanced, duplicate: None };
+        }
         let duplicate = self.overlap(&range);
         let Range { mut start, mut end } = range;
         start = start.max(self.next);

@@ -56,6 +56,11 @@ impl RecvBuffer {
         self.received.islands()
     }
 
+    /// Whether bytes beyond a hole are here.
+    pub fn has_hole(&self) -> bool {
+        self.received.has_islands()
+    }
+
     /// Stores `data` at `offset`. The caller has cut it to the window, so it lies within `limit` of `read`.
     pub fn insert(&mut self, offset: u64, data: &[u8]) -> Inserted {
         let inserted = self.received.insert(offset..offset + data.len() as u64);

@@ -34,34 +34,39 @@ impl Timer {
     ];
 }
 
-/// The deadlines that are set.
+/// The deadlines that are set, and the earliest of them, which is asked for after every segment.
 #[derive(Clone, Debug, Default)]
-pub struct Timers([Option<Time>; Timer::ALL.len()]);
+pub struct Timers {
+    slots: [Option<Time>; Timer::ALL.len()],
+    next: Option<Time>,
+}
 
 impl Timers {
     /// Sets a deadline, replacing the one there was.
     pub fn set(&mut self, timer: Timer, at: Time) {
-        *self.slot(timer) = Some(at);
+        self.put(timer, Some(at));
     }
 
     /// Clears a deadline.
     pub fn stop(&mut self, timer: Timer) {
-        *self.slot(timer) = None;
+        if self.get(timer).is_some() {
+            self.put(timer, None);
+        }
     }
 
     /// Clears all deadlines.
     pub fn stop_all(&mut self) {
-        self.0 = Default::default();
+        *self = Timers::default();
     }
 
     /// When `timer` is due, if it is set.
     pub fn get(&self, timer: Timer) -> Option<Time> {
-        self.0.get(timer as usize).copied().flatten()
+        self.slots.get(timer as usize).copied().flatten()
     }
 
     /// The earliest deadline.
     pub fn next(&self) -> Option<Time> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     /// Takes one timer that is due at `now`.
@@ -71,9 +76,11 @@ impl Timers {
         Some(due)
     }
 
-    fn slot(&mut self, timer: Timer) -> &mut Option<Time> {
-        #[expect(clippy::indexing_slicing, reason = "the array has one slot per variant")]
-        &mut self.0[timer as usize]
+    fn put(&mut self, timer: Timer, at: Option<Time>) {
+        if let Some(slot) = self.slots.get_mut(timer as usize) {
+            *slot = at;
+        }
+        self.next = self.slots.iter().flatten().min().copied();
     }
 }
 

@@ -59,6 +59,7 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// The first `needed` bytes of `bytes`, or how many are missing.
+#[inline]
 pub(crate) fn take<'a>(bytes: &'a [u8], needed: usize, what: &'static str) -> Result<&'a [u8], Malformed> {
     bytes.get(..needed).ok_or(Malformed::Truncated { what, needed, had: bytes.len() })
 }

@@ -112,6 +112,7 @@ impl<'a> IpPacket<'a> {
     /// Reads a packet whose first nibble says which version it is.
     ///
     /// Bytes beyond the stated length (link-layer padding) are ignored; fewer bytes than stated are an error.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         match take(bytes, 1, "IP version")?.first().map(|first| first >> 4) {
             Some(4) => Self::parse_v4(bytes),
@@ -126,6 +127,7 @@ impl<'a> IpPacket<'a> {
     }
 
     /// Checks the IPv4 header checksum (RFC 791 section 3.1); IPv6 has none.
+    #[inline]
     pub fn verify_header(bytes: &[u8]) -> Result<(), Malformed> {
         let Some(view) = Ipv4Packet::new(bytes) else { return Ok(()) };
         if view.get_version() != 4 {
@@ -138,6 +140,7 @@ impl<'a> IpPacket<'a> {
         }
     }
 
+    #[inline]
     fn parse_v4(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let truncated = Malformed::Truncated { what: "IPv4 header", needed: IPV4_HEADER, had: bytes.len() };
         let view = Ipv4Packet::new(bytes).ok_or(truncated)?;

@@ -321,6 +321,7 @@ pub struct TcpOptions {
 impl TcpOptions {
     /// Collects the options of a segment. The first of a kind counts; after an option that cannot be
     /// read the rest is ignored, as the kernel does.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Self {
         let mut all = TcpOptions::default();
         // The layout nearly every segment of a connection has, recognised without the walk (RFC 7323 appendix A).

@@ -4,12 +4,14 @@
 //! `Outgoing` may be a super-segment of up to 64 KiB. A link that can pass those to hardware or kernel
 //! does; for all others [`Outgoing::packets`] cuts it into wire packets, as segmentation offload would.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
-use super::checksum;
-use super::ip::{IpHeader, IpPacket, Protocol};
+use super::checksum::{self, Sum};
+use super::ip::{IPV6_HEADER, IpHeader, IpPacket, Protocol};
 use super::options::OptionBytes;
-use super::tcp::{Flags, TCP_HEADER, TcpHeader, TcpPacket};
+use super::tcp::{Flags, MAX_OPTIONS, TCP_HEADER, TcpHeader, TcpPacket};
 use crate::time::Time;
 
 /// Whether the checksum of a received packet can be relied on.
@@ -92,23 +94,15 @@ impl Payload {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
-    /// Appends `len` bytes from offset `start` to `out`, adding them to `sum` on the way.
-    fn copy(&self, start: usize, len: usize, sum: &mut checksum::Sum, out: &mut Vec<u8>) {
-        let (mut skip, mut left) = (start, len);
-        for slice in self.slices() {
-            if left == 0 {
-                break;
-            }
-            if skip >= slice.len() {
-                skip -= slice.len();
-                continue;
-            }
-            let end = slice.len().min(skip.saturating_add(left));
-            let part = slice.get(skip..end).unwrap_or_default();
-            sum.add_copying(part, out);
-            left -= part.len();
-            skip = 0;
-        }
+    /// The bytes of `range`, as the slices they lie in.
+    pub fn parts(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        let mut at = 0;
+        self.slices().filter_map(move |slice| {
+            let start = range.start.saturating_sub(at).min(slice.len());
+            let end = range.end.saturating_sub(at).min(slice.len());
+            at += slice.len();
+            slice.get(start..end).filter(|part| !part.is_empty())
+        })
     }
 }
 
@@ -146,36 +140,163 @@ impl Outgoing {
     /// Cuts into packets: sequence numbers and identifications count on, CWR stays on the first packet,
     /// FIN and PSH on the last, and each gets its own length and checksums.
     pub fn packets(&self) -> impl Iterator<Item = Packet> + '_ {
-        let count = self.count();
-        (0..count).map(move |index| self.packet(index, count))
+        let cutter = Cutter::new(self);
+        (0..cutter.count()).map(move |index| {
+            let mut packet = Packet::default();
+            cutter.write(index, &mut packet);
+            packet
+        })
+    }
+}
+
+/// Cuts an [`Outgoing`] into packets. The headers are made once, and for each packet only what differs is changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Cutter<'a> {
+    outgoing: &'a Outgoing,
+    /// IP and TCP header with options, for a packet with index 0 and no payload; both checksums are 0.
+    template: [u8; IPV6_HEADER + TCP_HEADER + MAX_OPTIONS],
+    len: usize,
+    /// Sums over the template: the IP header, and the TCP header with what of its pseudo-header stays.
+    ip_sum: Sum,
+    tcp_sum: Sum,
+    count: usize,
+}
+
+impl<'a> Cutter<'a> {
+    /// Prepares the headers of `outgoing`.
+    pub fn new(outgoing: &'a Outgoing) -> Self {
+        let Outgoing { ip, tcp, options, .. } = outgoing;
+        let mut head = Vec::with_capacity(IPV6_HEADER + TCP_HEADER + MAX_OPTIONS);
+        let options = options.as_slice();
+        ip.write(TCP_HEADER + options.len(), &mut head);
+        let ip_len = head.len();
+        if ip.dst.is_ipv4() {
+            put(&mut head, V4_CHECKSUM, [0; 2]);
+        }
+        tcp.write(options, &mut head);
+        let (ip_head, tcp_head) = head.split_at_checked(ip_len).unwrap_or_default();
+        let mut tcp_sum = checksum::pseudo_header(ip.src, ip.dst, Protocol::TCP.0, tcp_head.len());
+        tcp_sum.add(tcp_head);
+        let mut ip_sum = Sum::new();
+        ip_sum.add(ip_head);
+        let mut template = [0; IPV6_HEADER + TCP_HEADER + MAX_OPTIONS];
+        let len = head.len();
+        if let Some(space) = template.get_mut(..len) {
+            space.copy_from_slice(&head);
+        }
+        Cutter { outgoing, template, len, ip_sum, tcp_sum, count: outgoing.count() }
     }
 
-    fn packet(&self, index: usize, count: usize) -> Packet {
-        let size = self.segment_size.max(1);
+    /// How many packets there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of headers in front of each packet's payload.
+    pub fn header_len(&self) -> usize {
+        self.len
+    }
+
+    /// Which bytes of the payload the packet with this index carries.
+    pub fn payload(&self, index: usize) -> Range<usize> {
+        let size = self.outgoing.segment_size.max(1);
         let start = index * size;
-        let len = self.payload.len().saturating_sub(start).min(size);
-        let mut ip = self.ip;
-        ip.id = ip.id.wrapping_add(index as u16);
-        let mut tcp = self.tcp;
-        tcp.seq += start as u32;
+        start..self.outgoing.payload.len().min(start + size).max(start)
+    }
+
+    /// Makes the packet with this index, counted from 0, in the space of `packet`.
+    pub fn write(&self, index: usize, packet: &mut Packet) {
+        packet.meta = Meta::default();
+        let Range { start, end } = self.payload(index);
+        let bytes = &mut packet.bytes;
+        bytes.clear();
+        bytes.reserve(self.len + (end - start));
+        bytes.extend_from_slice(self.template.get(..self.len).unwrap_or_default());
+        let mut sum = Sum::new();
+        self.outgoing.payload.parts(start..end).for_each(|part| sum.add_copying(part, bytes));
+        self.finish(index, sum, bytes);
+    }
+
+    /// Makes the headers of the packet with this index in `head`, of [`Cutter::header_len`] bytes; the payload is only
+    /// read, for its checksum.
+    pub fn write_headers(&self, index: usize, head: &mut [u8]) {
+        let Range { start, end } = self.payload(index);
+        let mut sum = Sum::new();
+        self.outgoing.payload.parts(start..end).for_each(|part| sum.add(part));
+        if let (Some(space), Some(template)) = (head.get_mut(..self.len), self.template.get(..self.len)) {
+            space.copy_from_slice(template);
+        }
+        self.finish(index, sum, head);
+    }
+
+    /// Makes the headers of the whole as one packet, whose TCP checksum field holds what hardware expects that fills it
+    /// in: the sum over the pseudo-header.
+    pub fn write_offload_headers(&self, head: &mut [u8]) {
+        let payload = self.outgoing.payload.len();
+        if let (Some(space), Some(template)) = (head.get_mut(..self.len), self.template.get(..self.len)) {
+            space.copy_from_slice(template);
+        }
+        self.put_ip(0, payload, head);
+        let Outgoing { ip, .. } = self.outgoing;
+        let at = ip.len();
+        let sum = checksum::pseudo_header(ip.src, ip.dst, Protocol::TCP.0, self.len - at + payload);
+        put(head, at + TCP_CHECKSUM, (!sum.finish()).to_be_bytes());
+    }
+
+    /// Turns the template at the start of `bytes` into the headers of the packet with this index, whose payload has
+    /// the sum `payload`.
+    fn finish(&self, index: usize, payload: Sum, bytes: &mut [u8]) {
+        let Range { start, end } = self.payload(index);
+        let tcp = &self.outgoing.tcp;
+        self.put_ip(index, end - start, bytes);
+        let at = self.outgoing.ip.len();
+        let mut flags = tcp.flags;
         if index > 0 {
-            tcp.flags = tcp.flags.without(Flags::CWR);
             // CWR is answered once; marking the rest of a burst again would ask for a second reduction.
+            flags = flags.without(Flags::CWR);
         }
-        if index + 1 < count {
-            tcp.flags = tcp.flags.without(Flags::FIN | Flags::PSH);
+        if index + 1 < self.count {
+            flags = flags.without(Flags::FIN | Flags::PSH);
         }
-        let options = self.options.as_slice();
-        let tcp_len = TCP_HEADER + options.len() + len;
-        let mut bytes = Vec::with_capacity(ip.len() + tcp_len);
-        ip.write(tcp_len, &mut bytes);
-        let header_at = bytes.len();
-        tcp.write(options, &mut bytes);
-        let mut sum = checksum::pseudo_header(ip.src, ip.dst, Protocol::TCP.0, tcp_len);
-        sum.add(bytes.get(header_at..).unwrap_or_default());
-        self.payload.copy(start, len, &mut sum, &mut bytes);
-        TcpHeader::store_checksum(sum.finish(), header_at, &mut bytes);
-        Packet::new(bytes)
+        let seq = tcp.seq + start as u32;
+        let mut sum = self.tcp_sum;
+        sum.replace(tcp.seq.0, seq.0);
+        sum.replace(u32::from(tcp.flags.0), u32::from(flags.0));
+        // The pseudo-header's length counts the payload, too.
+        sum.add_u16((end - start) as u16);
+        sum.append(payload);
+        put(bytes, at + 4, seq.0.to_be_bytes());
+        put(bytes, at + 13, [flags.0]);
+        put(bytes, at + TCP_CHECKSUM, sum.finish().to_be_bytes());
+    }
+
+    /// Length, identification and checksum of the IP header.
+    fn put_ip(&self, index: usize, payload: usize, bytes: &mut [u8]) {
+        let ip = &self.outgoing.ip;
+        if !ip.dst.is_ipv4() {
+            // A jumbogram's length is 0 (RFC 2675), and so nothing that could be misread.
+            let len = u16::try_from(self.len - IPV6_HEADER + payload).unwrap_or(0);
+            return put(bytes, 4, len.to_be_bytes());
+        }
+        let total = u16::try_from(self.len + payload).unwrap_or(u16::MAX);
+        let id = ip.id.wrapping_add(index as u16);
+        let mut sum = self.ip_sum;
+        sum.replace(self.len as u32, u32::from(total));
+        sum.replace(u32::from(ip.id), u32::from(id));
+        put(bytes, 2, total.to_be_bytes());
+        put(bytes, 4, id.to_be_bytes());
+        put(bytes, V4_CHECKSUM, sum.finish().to_be_bytes());
+    }
+}
+
+/// Where an IPv4 header keeps its checksum.
+const V4_CHECKSUM: usize = 10;
+/// Where a TCP header keeps its checksum.
+pub const TCP_CHECKSUM: usize = 16;
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(field) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *field = value;
     }
 }
 
@@ -202,26 +323,17 @@ pub fn split(packet: Packet) -> Vec<Packet> {
         if index + 1 < count {
             header.flags = header.flags.without(Flags::FIN | Flags::PSH);
         }
-        let mut put = |at: usize, value: &[u8]| {
-            if let Some(field) = bytes.get_mut(at..at + value.len()) {
-                field.copy_from_slice(value);
-            }
-        };
         if ip.dst.is_ipv4() {
-            put(2, &(total as u16).to_be_bytes());
-            put(4, &ip.id.wrapping_add(index as u16).to_be_bytes());
-            put(10, &[0, 0]);
-        } else {
-            put(4, &((total - super::ip::IPV6_HEADER) as u16).to_be_bytes());
-        }
-        put(tcp_at + 4, &header.seq.0.to_be_bytes());
-        put(tcp_at + 13, &[header.flags.0]);
-        if ip.dst.is_ipv4() {
+            put(&mut bytes, 2, (total as u16).to_be_bytes());
+            put(&mut bytes, 4, ip.id.wrapping_add(index as u16).to_be_bytes());
+            put(&mut bytes, V4_CHECKSUM, [0; 2]);
             let sum = checksum::of(bytes.get(..tcp_at).unwrap_or_default());
-            if let Some(field) = bytes.get_mut(10..12) {
-                field.copy_from_slice(&sum.to_be_bytes());
-            }
+            put(&mut bytes, V4_CHECKSUM, sum.to_be_bytes());
+        } else {
+            put(&mut bytes, 4, ((total - IPV6_HEADER) as u16).to_be_bytes());
         }
+        put(&mut bytes, tcp_at + 4, header.seq.0.to_be_bytes());
+        put(&mut bytes, tcp_at + 13, [header.flags.0]);
         let meta = Meta { segment_size: None, checksum: ChecksumState::Unfilled, ..packet.meta };
         let mut part = Packet { bytes, meta };
         complete_checksum(&mut part);

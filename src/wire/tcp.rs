@@ -139,32 +139,45 @@ pub struct TcpPacket<'a> {
 impl<'a> TcpPacket<'a> {
     /// Reads a segment from an IP payload. The checksum is not verified here.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let truncated = Malformed::Truncated { what: "TCP header", needed: TCP_HEADER, had: bytes.len() };
-        let view = View::new(bytes).ok_or(truncated)?;
-        let offset = usize::from(view.get_data_offset()) * 4;
-        if offset < TCP_HEADER {
+        Ok(TcpPacket::read(bytes, TcpPacket::data_offset(bytes)?))
+    }
+
+    /// Where the payload of a segment starts: what of it must be checked before the rest can be read.
+    #[inline]
+    pub fn data_offset(bytes: &[u8]) -> Result<usize, Malformed> {
+        let &byte = take(bytes, TCP_HEADER, "TCP header")?.get(12).unwrap_or(&0);
+        let words = byte >> 4;
+        if usize::from(words) * 4 < TCP_HEADER {
             return Err(Malformed::Field {
                 what: "TCP data offset",
                 offset: 12,
-                value: u64::from(view.get_data_offset()),
+                value: u64::from(words),
                 allowed: "5 to 15 words",
             });
         }
-        let header = take(bytes, offset, "TCP header with options")?;
-        Ok(TcpPacket {
+        Ok(take(bytes, usize::from(words) * 4, "TCP header with options")?.len())
+    }
+
+    /// Reads a segment whose payload starts at `offset`. Where bytes are missing, it is as if they were 0.
+    #[inline]
+    pub fn read(bytes: &'a [u8], offset: usize) -> Self {
+        let zeros = [0; TCP_HEADER];
+        let fixed: &[u8; TCP_HEADER] = bytes.first_chunk().unwrap_or(&zeros);
+        let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, _, flags, w0, w1, c0, c1, u0, u1] = *fixed;
+        TcpPacket {
             header: TcpHeader {
-                src_port: view.get_source(),
-                dst_port: view.get_destination(),
-                seq: SeqNum(view.get_sequence()),
-                ack: SeqNum(view.get_acknowledgement()),
-                flags: Flags(view.get_flags()),
-                window: view.get_window(),
-                urgent: view.get_urgent_ptr(),
+                src_port: u16::from_be_bytes([s0, s1]),
+                dst_port: u16::from_be_bytes([d0, d1]),
+                seq: SeqNum(u32::from_be_bytes([q0, q1, q2, q3])),
+                ack: SeqNum(u32::from_be_bytes([a0, a1, a2, a3])),
+                flags: Flags(flags),
+                window: u16::from_be_bytes([w0, w1]),
+                urgent: u16::from_be_bytes([u0, u1]),
             },
-            options: header.get(TCP_HEADER..).unwrap_or_default(),
+            options: bytes.get(TCP_HEADER..offset).unwrap_or_default(),
             payload: bytes.get(offset..).unwrap_or_default(),
-            checksum: view.get_checksum(),
-        })
+            checksum: u16::from_be_bytes([c0, c1]),
+        }
     }
 
     /// SEG.LEN: payload plus one each for SYN and FIN (RFC 9293 section 3.4).
@@ -175,6 +188,7 @@ impl<'a> TcpPacket<'a> {
 }
 
 /// Checks the checksum of the TCP segment in `bytes` (MUST-3).
+#[inline]
 pub fn verify(src: IpAddr, dst: IpAddr, bytes: &[u8]) -> Result<(), Malformed> {
     let mut sum = checksum::pseudo_header(src, dst, Protocol::TCP.0, bytes.len());
     sum.add(bytes);

@@ -9,7 +9,7 @@ use crate::tcp::state::State;
 use crate::tcp::tcb::Snd;
 use crate::tcp::timers::Timer;
 use crate::time::Time;
-use crate::wire::{SackBlock, SeqNum};
+use crate::wire::{Flags, SackBlock, SeqNum};
 
 /// Where an acknowledgment number lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Connection {
             self.establish(now, segment);
         }
         let ack = segment.header.ack;
+        if self.board.is_empty() && ack == self.snd.una && !segment.header.flags.contains(Flags::ECE) {
+            // Nothing is in flight, as in a connection that only receives: there is no news but the window.
+            self.update_window(segment);
+            return self.on_fin_acknowledged(now);
+        }
         let window_before = self.snd.wnd;
         let mut progress = Progress { pipe_before: self.pipe(), ..Progress::default() };
         if ack.after(self.snd.una) {

@@ -56,7 +56,8 @@ impl Connection {
 
     /// All states from SYN-RECEIVED on (section 3.10.7.4).
     fn arrives(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
-        let mut segment = *segment;
+        let adjusted;
+        let mut segment = segment;
         if self.state == State::SynReceived && segment.header.flags.syn() && segment.header.seq == self.rcv.irs {
             // The peer's SYN again: our answer was lost, or both opened at once and this is its SYN-ACK
             // (Figure 8). The SYN is done with; what else the segment says counts.
@@ -67,24 +68,29 @@ impl Connection {
             }
             self.acks.now(Reason::DuplicateAck);
             // On a SYN, ECE is about ability and not about congestion, and the window is not scaled.
-            segment.header.flags = flags.without(Flags::SYN | Flags::ECE);
-            segment.header.window >>= self.snd.shift;
-            segment.header.seq += 1;
+            let mut rest = *segment;
+            rest.header.flags = flags.without(Flags::SYN | Flags::ECE);
+            rest.header.window >>= self.snd.shift;
+            rest.header.seq += 1;
+            adjusted = rest;
+            segment = &adjusted;
         }
-        if let Some(refused) = self.check_timestamp(now, &segment) {
+        if let Some(refused) = self.check_timestamp(now, segment) {
             return refused;
         }
         // First: the sequence number.
-        let mut place = acceptable::place(self.rcv_nxt(), self.rcv_wnd(), segment.header.seq, segment.len());
-        if place == Place::BeyondClosedWindow {
-            // MUST-66 and section 3.10.7.4: a closed window still lets RST, ACK and URG through.
-            segment.payload = &[];
-            segment.header.flags = segment.header.flags.without(Flags::FIN);
-            self.acks.now(Reason::DuplicateAck);
-            place = Place::Inside;
-        }
-        if place == Place::Outside {
-            return self.outside_window(now, &segment);
+        let without_text;
+        match acceptable::place(self.rcv_nxt(), self.rcv_wnd(), segment.header.seq, segment.len()) {
+            Place::Inside => {}
+            Place::BeyondClosedWindow => {
+                // MUST-66 and section 3.10.7.4: a closed window still lets RST, ACK and URG through.
+                let mut rest = Segment { payload: &[], ..*segment };
+                rest.header.flags = rest.header.flags.without(Flags::FIN);
+                self.acks.now(Reason::DuplicateAck);
+                without_text = rest;
+                segment = &without_text;
+            }
+            Place::Outside => return self.outside_window(now, segment),
         }
         // Second: RST. Third, security, is not ours. Fourth: SYN.
         match reset::judge(self.rcv_nxt(), &segment.header) {
@@ -119,9 +125,9 @@ impl Connection {
         if self.ecn.on_segment(segment.ecn, segment.header.flags) {
             self.stats.congestion_marks_in += 1;
         }
-        self.apply_ack(now, &segment);
+        self.apply_ack(now, segment);
         // Sixth to eighth: URG, text, FIN.
-        self.apply_text(now, &segment)
+        self.apply_text(now, segment)
     }
 
     /// PAWS comes before the sequence number (RFC 7323 section 5.3).

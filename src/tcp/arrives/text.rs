@@ -44,7 +44,7 @@ impl Connection {
             return Disposition::Accepted;
         }
         let (offset, text) = self.trim(segment);
-        let had_hole = self.inb.islands().next().is_some();
+        let had_hole = self.inb.has_hole();
         let inserted = self.inb.insert(offset, text);
         self.stats.bytes_in += inserted.advanced;
         self.rcv.mss_seen = self.rcv.mss_seen.max(text.len().min(usize::from(self.config.mss)) as u32);
