@@ -95,7 +95,7 @@ _tcpkit() {
             return 0
             ;;
         tcpkit__subcmd__fetch)
-            opts="-o -O -I -H -C -L -f -w -v -q -h -V --output --remote-name --include --head --header --range --continue-at --location --fail --max-time --connect-timeout --app --data --link --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
+            opts="-o -O -I -H -C -L -f -i -4 -6 -w -v -q -h -V --output --remote-name --include --head --header --range --continue-at --location --fail --max-time --connect-timeout --app --data --link --interface --ipv4 --ipv6 --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -147,6 +147,14 @@ _tcpkit() {
                     ;;
                 --link)
                     COMPREPLY=($(compgen -W "auto raw sim" -- "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --local)
@@ -309,7 +317,7 @@ _tcpkit() {
             return 0
             ;;
         tcpkit__subcmd__handshake)
-            opts="-w -v -q -h -V --connect-timeout --link --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
+            opts="-i -4 -6 -w -v -q -h -V --connect-timeout --link --interface --ipv4 --ipv6 --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -321,6 +329,14 @@ _tcpkit() {
                     ;;
                 --link)
                     COMPREPLY=($(compgen -W "auto raw sim" -- "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --local)
@@ -599,7 +615,7 @@ _tcpkit() {
             return 0
             ;;
         tcpkit__subcmd__serve)
-            opts="-p -c -w -v -q -h -V --app --port --backlog --once --count --link --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
+            opts="-p -c -i -4 -6 -w -v -q -h -V --app --port --backlog --once --count --link --interface --ipv4 --ipv6 --local --source-port --ttl --mtu --linger --write --snaplen --write-peer --drop --duplicate --corrupt --reorder --reorder-gap --delay --link-rate --queue --seed --sack --no-sack --timestamps --no-timestamps --window-scale --mss --ecn --congestion --initial-window --nagle --delayed-ack --recv-buffer --send-buffer --rto-initial --rto-min --rto-max --dupthresh --syn-retries --retries --user-timeout --keepalive --isn --peer --verbose --quiet --color --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -631,6 +647,14 @@ _tcpkit() {
                     ;;
                 --link)
                     COMPREPLY=($(compgen -W "auto raw sim" -- "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --local)

@@ -50,6 +50,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l data -d 'With --
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l link -d 'The link: the simulator for sim: targets, raw packets for all others' -r -f -a "auto\t'sim for sim: targets, else raw'
 raw\t'This host\'s own addresses, beside the kernel (Linux, needs privilege)'
 sim\t'A simulated wire in this process'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s i -l interface -d 'Use this interface only' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l local -d 'Use this address of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l source-port -d 'Use this port of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l ttl -d 'Send with this time to live' -r
@@ -97,6 +98,8 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l include -d 'Put 
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s I -l head -d 'Ask for the head only, and print it'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s L -l location -d 'Follow redirects, ten at most'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s f -l fail -d 'Fail when the server answers with an error (400 and above): no output, exit code 22'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s 4 -l ipv4 -d 'Speak IPv4 only'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s 6 -l ipv6 -d 'Speak IPv6 only'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l sack -d 'Use selective acknowledgments, which is the default'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l no-sack -d 'Do not use selective acknowledgments'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l timestamps -d 'Use timestamps, which is the default'
@@ -116,6 +119,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s c -l count -d 'E
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l link -d 'The link: the simulator for sim: targets, raw packets for all others' -r -f -a "auto\t'sim for sim: targets, else raw'
 raw\t'This host\'s own addresses, beside the kernel (Linux, needs privilege)'
 sim\t'A simulated wire in this process'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s i -l interface -d 'Use this interface only' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l local -d 'Use this address of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l source-port -d 'Use this port of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l ttl -d 'Send with this time to live' -r
@@ -159,6 +163,8 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l color -d 'Colour
 always\t'Always'
 never\t'Never'"
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l once -d 'End after one connection'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s 4 -l ipv4 -d 'Speak IPv4 only'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s 6 -l ipv6 -d 'Speak IPv6 only'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l sack -d 'Use selective acknowledgments, which is the default'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l no-sack -d 'Do not use selective acknowledgments'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l timestamps -d 'Use timestamps, which is the default'
@@ -172,6 +178,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l connect-time
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l link -d 'The link: the simulator for sim: targets, raw packets for all others' -r -f -a "auto\t'sim for sim: targets, else raw'
 raw\t'This host\'s own addresses, beside the kernel (Linux, needs privilege)'
 sim\t'A simulated wire in this process'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s i -l interface -d 'Use this interface only' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l local -d 'Use this address of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l source-port -d 'Use this port of ours' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l ttl -d 'Send with this time to live' -r
@@ -214,6 +221,8 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l peer -d 'In 
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s 4 -l ipv4 -d 'Speak IPv4 only'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s 6 -l ipv6 -d 'Speak IPv6 only'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l sack -d 'Use selective acknowledgments, which is the default'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l no-sack -d 'Do not use selective acknowledgments'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l timestamps -d 'Use timestamps, which is the default'

@@ -333,7 +333,7 @@ fn a_reset_in_the_middle_and_an_empty_reply() {
 fn a_port_that_another_program_holds_is_not_taken() {
     let mut lab = Lab::new();
     lab.start_tcpkit(8080, &["serve", "--app", "discard", "-p", "8080"]);
-    fails(&lab.tcpkit(&["serve", "--app", "discard", "-p", "8080"]), 3, "port 8080 is in use by another program");
+    fails(&lab.tcpkit(&["serve", "--app", "discard", "-p", "8080"]), 3, "port 8080 is in use by tcpkit (process ");
     let target = format!("{KERNEL}:81");
     fails(&lab.tcpkit(&["handshake", "--source-port", "8080", &target]), 3, "port 8080 is in use");
 }

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use crate::app::http::server::Site;
 use crate::app::input::Input;
 use crate::app::plain::{self, ExchangeError};
 use crate::app::server::{Notice, Service, serve};
-use crate::net::{Report, TcpListener, TcpStream};
+use crate::net::{Report, TcpListener, TcpStream, connect};
 use crate::wire::SeqNum;
 
 /// Redirects followed at most.
@@ -119,7 +118,6 @@ struct FetchRun<'a> {
     args: &'a FetchArgs,
     target: &'a Target,
     session: Session,
-    remote: SocketAddr,
     host: Option<&'a HostTarget>,
     output: &'a mut Output,
     json_out: Out,
@@ -139,13 +137,12 @@ impl<'a> FetchRun<'a> {
         json_out: Out,
     ) -> Result<Self, Failure> {
         let theirs = Arc::new(Mutex::new(None));
-        let (session, remote, host) = match target {
+        let (session, host) = match target {
             Target::Sim(path) => {
                 let service = sim_service(path, args.app)?;
                 let session = options.simulate()?;
-                let remote = session.sim_address();
-                start_server(&session, remote, service, theirs.clone())?;
-                (session, remote, None)
+                start_server(&session, service, theirs.clone())?;
+                (session, None)
             }
             Target::Host(host) => {
                 let default_port = match (host.raw || args.app == FetchApp::Raw, host.port) {
@@ -154,11 +151,11 @@ impl<'a> FetchRun<'a> {
                     }
                     _ => 80,
                 };
-                let remote = host.resolve(default_port)?;
-                (options.connect_to(remote)?, remote.into(), Some(host))
+                let remotes = host.resolve(default_port, |address| args.path.link.speaks(address))?;
+                (options.connect_to(&remotes)?, Some(host))
             }
         };
-        Ok(FetchRun { global, args, target, session, remote, host, output, json_out, status: None, theirs })
+        Ok(FetchRun { global, args, target, session, host, output, json_out, status: None, theirs })
     }
 
     fn raw(&self) -> bool {
@@ -171,8 +168,7 @@ impl<'a> FetchRun<'a> {
         let input = self.input()?;
         let host = self.session.host.clone();
         let clock = self.session.runtime.clock().clone();
-        let local = self.session.local(self.args.path.link.source_port);
-        let (remote, isn) = (self.remote, self.args.path.tcp.isn.map(SeqNum));
+        let (attempts, isn) = (self.session.attempts.clone(), self.args.path.tcp.isn.map(SeqNum));
         // As everywhere, 0 means no limit.
         let limit = |duration: Option<Duration>| duration.filter(|duration| !duration.is_zero());
         let (connect_timeout, max_time) = (limit(self.args.connect_timeout), limit(self.args.max_time));
@@ -182,7 +178,7 @@ impl<'a> FetchRun<'a> {
         let report_to = reported.clone();
         let start = clock.now();
         let exchange = async {
-            let connecting = async { TcpStream::start(&host, local, remote, isn)?.established().await };
+            let connecting = connect(&host, &attempts, isn);
             let timeout = || io::Error::new(io::ErrorKind::TimedOut, "--connect-timeout has passed");
             let stream = clock.timeout(connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()));
             let kept = Kept { stream: stream.map_err(Trouble::Connect)?, report: report_to };
@@ -274,7 +270,7 @@ impl<'a> FetchRun<'a> {
     /// What the user is told about `trouble`.
     fn judge(&self, trouble: Trouble, stop: Option<Stop>) -> Result<Done, Failure> {
         let what = match self.host {
-            Some(host) => format!("{}:{}", host.host, self.remote.port()),
+            Some(host) => host.name(&self.session.attempts),
             None => String::from("simulated server"),
         };
         let (exit, message) = match (trouble, stop) {
@@ -458,14 +454,10 @@ fn sim_service(path: &Path, app: FetchApp) -> Result<Service, Failure> {
     Site::new(path).map(Service::Http).map_err(reading)
 }
 
-fn start_server(
-    session: &Session,
-    address: SocketAddr,
-    service: Service,
-    theirs: Arc<Mutex<Option<Report>>>,
-) -> Result<(), Failure> {
-    let Some(peer) = &session.peer else { return Ok(()) };
-    let listener = TcpListener::bind(peer, address, 128).map_err(|error| Failure::connection("serving", &error))?;
+fn start_server(session: &Session, service: Service, theirs: Arc<Mutex<Option<Report>>>) -> Result<(), Failure> {
+    let (Some(peer), [attempt, ..]) = (&session.peer, &session.attempts[..]) else { return Ok(()) };
+    let listener =
+        TcpListener::bind(peer, attempt.remote, 128).map_err(|error| Failure::connection("serving", &error))?;
     let (clock, spawner) = (session.runtime.clock().clone(), session.runtime.spawner());
     let tell = Arc::new(move |notice| {
         if let Notice::Done { report, .. } = notice {

@@ -1,7 +1,6 @@
 //! `tcpkit handshake`: the segments, one a line, and the outcome.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,7 +11,7 @@ use super::session::{Options, Session};
 use super::summary::{Out, agreed};
 use super::target::Target;
 use super::units::show_duration;
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{TcpListener, connect};
 use crate::wire::SeqNum;
 
 /// Runs `tcpkit handshake`.
@@ -22,29 +21,28 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     let options = Options { global, path: &args.path, trace };
     options.distinct_files(&[])?;
     let json_out = Out::beside(options.stdout_taken(false)?);
-    let (mut session, remote, name) = match Target::parse(&args.target, args.port)? {
+    let (mut session, name) = match Target::parse(&args.target, args.port)? {
         Target::Sim(path) if !path.as_os_str().is_empty() => {
             return Err(Failure::new(Exit::Usage, "handshake serves nothing; write sim: alone"));
         }
         Target::Sim(_) => {
             let session = options.simulate()?;
-            let remote = session.sim_address();
-            listen(&session, remote)?;
-            (session, remote, String::from("simulated server"))
+            listen(&session)?;
+            (session, String::from("simulated server"))
         }
         Target::Host(host) => {
-            let remote = host.resolve(80)?;
-            (options.connect_to(remote)?, SocketAddr::from(remote), format!("{}:{}", host.host, remote.port()))
+            let session = options.connect_to(&host.resolve(80, |address| args.path.link.speaks(address))?)?;
+            let name = host.name(&session.attempts);
+            (session, name)
         }
     };
     let host = session.host.clone();
     let clock = session.runtime.clock().clone();
-    let local = session.local(args.path.link.source_port);
+    let attempts = session.attempts.clone();
     let limit = args.connect_timeout.filter(|duration| !duration.is_zero());
     let start = clock.now();
     let knock = async {
-        let connecting =
-            async { TcpStream::start(&host, local, remote, args.path.tcp.isn.map(SeqNum))?.established().await };
+        let connecting = connect(&host, &attempts, args.path.tcp.isn.map(SeqNum));
         let timeout = || io::Error::new(io::ErrorKind::TimedOut, "no answer");
         let stream = clock.timeout(limit, connecting).await.unwrap_or_else(|| Err(timeout()))?;
         let elapsed = clock.now().since(start);
@@ -94,9 +92,10 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
 }
 
 /// The other end of a simulated handshake: accepts, and closes when we do.
-fn listen(session: &Session, address: SocketAddr) -> Result<(), Failure> {
-    let Some(peer) = &session.peer else { return Ok(()) };
-    let listener = TcpListener::bind(peer, address, 1).map_err(|error| Failure::connection("listening", &error))?;
+fn listen(session: &Session) -> Result<(), Failure> {
+    let (Some(peer), [attempt, ..]) = (&session.peer, &session.attempts[..]) else { return Ok(()) };
+    let listener =
+        TcpListener::bind(peer, attempt.remote, 1).map_err(|error| Failure::connection("listening", &error))?;
     session.runtime.spawner().spawn(async move {
         while let Ok(stream) = listener.accept().await {
             let _ = crate::app::plain::discard(&stream).await;

@@ -33,6 +33,8 @@ const EXAMPLES: &[&str] = &[
     "tcpkit fetch --duplicate every:10 --corrupt data:#3 --snaplen 96 --write-peer peer.pcap -o cat.jpg sim:cat.jpg",
     "tcpkit fetch --delay 50ms~10ms --link-rate 10mbit --queue 20 --seed 7 -o cat.jpg sim:cat.jpg",
     "tcpkit fetch --link raw --local 192.0.2.1 --source-port 4000 --ttl 32 --mtu 1280 --linger 1s host",
+    "tcpkit fetch --ipv6 --interface eth0 'http://[fe80::1%eth0]/file.bin'",
+    "tcpkit fetch --ipv4 host",
     "tcpkit fetch --no-sack --no-timestamps --window-scale off --mss 536 --ecn off host",
     "tcpkit fetch --timestamps --congestion reno --initial-window 2 --nagle on --delayed-ack off host",
     "tcpkit fetch --recv-buffer 64k --send-buffer 1MiB --isn 4294967290 host",

@@ -7,6 +7,7 @@
 //! | `units`     | durations, sizes, rates |
 //! | `target`    | where to fetch from |
 //! | `session`   | from options to hosts on a link |
+//! | `holder`    | who holds a port that we cannot have (Linux) |
 //! | `real`      | the same for real networks (Linux) |
 //! | `fetch`, `serve`, `handshake` | the subcommands |
 //! | `saver`     | what `fetch` does with an answer as it comes |
@@ -20,6 +21,8 @@ pub mod args;
 mod exit;
 mod fetch;
 mod handshake;
+#[cfg(target_os = "linux")]
+mod holder;
 pub mod manual;
 #[cfg(target_os = "linux")]
 mod real;

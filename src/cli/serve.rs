@@ -1,7 +1,7 @@
 //! `tcpkit serve`.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,8 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     options.distinct_files(&[("what is served", args.root.as_deref())])?;
     let json_out = Out::beside(options.stdout_taken(false)?);
     let mut session = options.listen_on(port)?;
-    let port = session.real.map_or(port, |real| real.port());
-    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let port = session.claims.first().map_or(port, SocketAddr::port);
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let listener = TcpListener::bind(&session.host, address, args.backlog)
         .map_err(|error| Failure::connection("listening", &error))?;
     let what = describe(&service, args.root.as_deref());

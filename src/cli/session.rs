@@ -18,7 +18,7 @@ use crate::link::impair::{Impair, Impairments};
 use crate::link::record::{CaptureError, INTERFACES, Recorder};
 use crate::link::sim::{self, WireConfig};
 use crate::link::{Link, Observer};
-use crate::net::{Host, Runtime, Stalled};
+use crate::net::{Attempt, Host, Runtime, Stalled};
 use crate::random::{Random, entropy};
 use crate::stack::HostConfig;
 use crate::tcp::{Config, Secret, State};
@@ -27,6 +27,11 @@ use crate::tcp::{Config, Secret, State};
 pub const SIM_CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// See [`SIM_CLIENT`].
 pub const SIM_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+/// Where the simulated server listens.
+const SIM_PORT: u16 = 80;
+
+/// The least time to linger: two retransmissions of a peer whose RTO is at the usual floor of 200 ms.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The options that say how packets travel.
 #[derive(Clone, Copy)]
@@ -53,8 +58,10 @@ pub struct Session {
     pub seed: Option<u64>,
     /// What joins the hosts, in words.
     pub path: String,
-    /// Our end on a real network: the address, unless it is any of ours, and the port that we hold.
-    pub real: Option<SocketAddr>,
+    /// The ends that we hold on a real network.
+    pub claims: Vec<SocketAddr>,
+    /// The ways to reach the other end, for who connects.
+    pub attempts: Vec<Attempt>,
 }
 
 impl Options<'_> {
@@ -101,7 +108,9 @@ impl Options<'_> {
         let host = runtime.attach(HostConfig { owns_addresses: true, ..ours }, near, observers);
         let peer = runtime.attach(HostConfig { owns_addresses: true, ..theirs }, Box::new(far), peer_observers);
         let path = format!("simulated wire: {}", describe(&wire, latency, jitter));
-        Ok(Session { runtime, host, peer: Some(peer), signals, seed: Some(seed), path, real: None })
+        let local = self.path.link.source_port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+        let attempts = vec![Attempt { local, remote: (SIM_SERVER, SIM_PORT).into() }];
+        Ok(Session { runtime, host, peer: Some(peer), signals, seed: Some(seed), path, claims: Vec::new(), attempts })
     }
 
     pub(super) fn host(
@@ -159,13 +168,13 @@ impl Options<'_> {
 #[cfg(not(target_os = "linux"))]
 impl Options<'_> {
     /// Real networks are for Linux.
-    pub fn connect_to(&self, _: std::net::SocketAddrV4) -> Result<Session, Failure> {
+    pub fn connect_to(&self, _: &[SocketAddr]) -> Result<Session, Failure> {
         Err(Failure::new(Exit::NotAllowed, "the raw link is for Linux; here there are simulated wires: sim:FILE"))
     }
 
     /// Real networks are for Linux.
     pub fn listen_on(&self, _: u16) -> Result<Session, Failure> {
-        self.connect_to(std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
+        self.connect_to(&[])
     }
 }
 
@@ -226,11 +235,6 @@ impl Options<'_> {
 }
 
 impl Session {
-    /// Our end of a connection that we open: the port that we hold on a real network, or the one that was asked for.
-    pub fn local(&self, source_port: Option<u16>) -> Option<SocketAddr> {
-        self.real.or(source_port.map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))))
-    }
-
     /// Runs `future` until it is ready or a signal comes.
     pub fn run<T>(&mut self, future: impl Future<Output = T>) -> Result<Result<T, Exit>, Failure> {
         let signals = self.signals.clone();
@@ -268,21 +272,28 @@ impl Session {
     }
 
     /// Stays after the last FIN (raw): the kernel would answer a peer that did not get our last acknowledgment, and
-    /// sends its FIN again, with a reset.
+    /// sends its FIN again, with a reset. Ends when no FIN has come for `wanted`, or, where that is left open, for three
+    /// times our RTO or the peer's, as the gaps between its FINs show it.
     pub fn linger(&mut self, wanted: Option<Duration>, rto: Duration) -> Result<(), Failure> {
-        let waiting =
-            self.host.inspect(|stack| stack.connections().any(|(_, connection)| connection.state() == State::TimeWait));
-        if self.real.is_none() || !waiting {
+        if self.claims.is_empty() {
             return Ok(());
         }
-        let duration = wanted.unwrap_or((rto * 3).max(Duration::from_millis(500)));
-        let sleep = self.runtime.clock().sleep(duration);
-        self.run(sleep).map(drop)
-    }
-
-    /// The simulated server's address.
-    pub fn sim_address(&self) -> SocketAddr {
-        SocketAddr::from((SIM_SERVER, 80))
+        let (host, clock) = (self.host.clone(), self.runtime.clock().clone());
+        let last_fin = || host.inspect(|stack| stack.connections().filter_map(|(_, c)| c.time_wait_since()).max());
+        let Some(mut last) = last_fin() else { return Ok(()) };
+        let mut quiet = wanted.unwrap_or((rto * 3).max(LINGER));
+        let lingering = async {
+            while clock.now() < last + quiet {
+                clock.sleep_until(last + quiet).await;
+                let latest = last_fin().unwrap_or(last);
+                if wanted.is_none() {
+                    // The peer waits twice as long before each retransmission.
+                    quiet = quiet.max(latest.since(last) * 3);
+                }
+                last = latest;
+            }
+        };
+        self.run(lingering).map(drop)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Where to fetch from.
 
-use std::net::{SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use hyper::Uri;
 
 use super::exit::{Exit, Failure};
+use crate::net::Attempt;
 
 /// A target as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,7 @@ impl Target {
             "https" => return Err(wrong("there is no TLS here yet; write http://, or tcp:// for bytes alone")),
             other => return Err(wrong(&format!("'{other}://' is not spoken here; write http:// or tcp://"))),
         };
+        let (rest, zone) = without_zone(rest);
         let uri: Uri = format!("http://{rest}")
             .parse()
             .map_err(|_| wrong("write a URL, host, host:port, [v6]:port or sim:PATH"))?;
@@ -59,8 +62,9 @@ impl Target {
             return Err(wrong(&format!("'{port}' is no port; ports are 1 to 65535")));
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let host = authority.host().trim_matches(['[', ']']);
         Ok(Target::Host(HostTarget {
-            host: authority.host().trim_matches(['[', ']']).into(),
+            host: zone.map_or_else(|| host.into(), |zone| format!("{host}%{zone}")),
             port: authority.port_u16().or(port),
             path: if path.is_empty() { "/".into() } else { path.into() },
             raw,
@@ -90,36 +94,72 @@ impl HostTarget {
         Ok(Target::Host(HostTarget { path, ..self.clone() }))
     }
 
-    /// The host's first IPv4 address.
-    pub fn resolve(&self, default_port: u16) -> Result<SocketAddrV4, Failure> {
+    /// The host's addresses that `speaks` allows, in the order in which they are tried: as the system's resolver sorts
+    /// them (RFC 6724), the families in turn (RFC 8305 section 4).
+    pub fn resolve(&self, default_port: u16, speaks: impl Fn(IpAddr) -> bool) -> Result<Vec<SocketAddr>, Failure> {
         let port = self.port.unwrap_or(default_port);
-        let addresses = (self.host.as_str(), port)
+        let addresses: Vec<SocketAddr> = (self.host.as_str(), port)
             .to_socket_addrs()
-            .map_err(|error| Failure::new(Exit::NameNotFound, format!("cannot find host '{}': {error}", self.host)))?;
-        let mut found_v6 = false;
-        for address in addresses {
-            match address {
-                SocketAddr::V4(address) => return Ok(address),
-                SocketAddr::V6(_) => found_v6 = true,
-            }
+            .map_err(|error| Failure::new(Exit::NameNotFound, format!("cannot find host '{}': {error}", self.host)))?
+            .collect();
+        let allowed: Vec<SocketAddr> = addresses.iter().copied().filter(|address| speaks(address.ip())).collect();
+        if allowed.is_empty() {
+            let family = if addresses.iter().any(SocketAddr::is_ipv4) { "IPv4" } else { "IPv6" };
+            let message = match addresses.is_empty() {
+                true => format!("'{}' has no address", self.host),
+                false => format!("'{}' has {family} addresses only, and -4 or -6 excludes those", self.host),
+            };
+            return Err(Failure::new(Exit::NameNotFound, message));
         }
-        Err(match found_v6 {
-            true => Failure::new(
-                Exit::NotAllowed,
-                format!("'{}' has IPv6 addresses only, and the raw link speaks IPv4 only so far", self.host),
-            ),
-            false => Failure::new(Exit::NameNotFound, format!("'{}' has no address", self.host)),
-        })
+        Ok(in_turn(&allowed))
+    }
+
+    /// Host and port as messages have them.
+    pub fn name(&self, attempts: &[Attempt]) -> String {
+        let port = attempts.first().map_or(0, |attempt| attempt.remote.port());
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        format!("{host}:{port}")
     }
 
     /// Host and port as HTTP's Host header has them (RFC 9110 section 7.2).
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        // A zone is of no use to anybody else (RFC 6874 section 1).
+        let host = self.host.split('%').next().unwrap_or_default();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
         match self.port.filter(|port| *port != 80) {
             Some(port) => format!("{host}:{port}"),
             None => host,
         }
     }
+}
+
+/// An IPv6 address that stands alone in brackets, as a URL has it, and any zone (`fe80::1%eth0`; RFC 6874 writes the
+/// percent sign as `%25`) beside it.
+fn without_zone(rest: &str) -> (String, Option<String>) {
+    let bare = rest.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    let rest = if bare { format!("[{rest}]") } else { rest.into() };
+    let (Some(open), Some(close)) = (rest.find('['), rest.find(']')) else { return (rest, None) };
+    let Some((address, zone)) = rest.get(open..close).and_then(|inside| inside.split_once('%')) else {
+        return (rest, None);
+    };
+    let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+    (format!("{}{address}{}", &rest[..open], &rest[close..]), Some(zone.into()))
+}
+
+/// The families in turn, beginning with that of the first.
+fn in_turn(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let first_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (mut these, mut those): (VecDeque<_>, VecDeque<_>) =
+        addresses.iter().partition(|address| address.is_ipv4() == first_v4);
+    let mut sorted = Vec::new();
+    while let Some(address) = these.pop_front() {
+        sorted.push(address);
+        std::mem::swap(&mut these, &mut those);
+        if these.is_empty() {
+            std::mem::swap(&mut these, &mut those);
+        }
+    }
+    sorted
 }
 
 /// A path without `.` and `..` segments (RFC 3986 section 5.2.4).
@@ -164,7 +204,26 @@ mod tests {
         assert_eq!(host("http://h/a/b?c=d", None), ("h".into(), None, "/a/b?c=d".into(), false));
         assert_eq!(host("tcp://192.0.2.1:9", None), ("192.0.2.1".into(), Some(9), "/".into(), true));
         assert_eq!(host("[2001:db8::1]:80", None), ("2001:db8::1".into(), Some(80), "/".into(), false));
+        assert_eq!(host("::1", Some(8080)), ("::1".into(), Some(8080), "/".into(), false));
+        assert_eq!(host("fe80::1%eth0", None), ("fe80::1%eth0".into(), None, "/".into(), false));
+        assert_eq!(host("http://[fe80::1%25eth0]:81/x", None), ("fe80::1%eth0".into(), Some(81), "/x".into(), false));
         assert_eq!(Target::parse("sim:a/b", None).unwrap(), Target::Sim("a/b".into()));
+    }
+
+    #[test]
+    fn a_zone_is_not_told_to_the_server() {
+        let Target::Host(target) = Target::parse("[fe80::1%eth0]:81", None).unwrap() else { panic!() };
+        assert_eq!(target.authority(), "[fe80::1]:81");
+    }
+
+    #[test]
+    fn families_are_tried_in_turn_beginning_with_the_first() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let [a6, b6, c6] = ["[2001:db8::a]:1", "[2001:db8::b]:1", "[2001:db8::c]:1"].map(address);
+        let [a4, b4] = ["192.0.2.1:1", "192.0.2.2:1"].map(address);
+        assert_eq!(in_turn(&[a6, b6, c6, a4, b4]), [a6, a4, b6, b4, c6]);
+        assert_eq!(in_turn(&[a4, a6]), [a4, a6]);
+        assert_eq!(in_turn(&[]), []);
     }
 
     #[test]

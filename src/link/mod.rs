@@ -3,11 +3,11 @@
 //! | file       | subject |
 //! |------------|---------|
 //! | `sim`      | two hosts joined by a simulated wire, under virtual time |
-//! | `raw`      | this host's own addresses, our segments beside the kernel's (Linux, IPv4) |
+//! | `raw/`     | this host's own addresses, our segments beside the kernel's (Linux) |
 //! | `impair/`  | a link around a link that drops, corrupts, duplicates, reorders and delays |
 //! | `record`   | an observer that writes what passes to a capture |
 //! | `bottleneck` | a rate with a queue before it |
-//! | `sys`      | system calls: the only unsafe code |
+//! | `sys/`     | system calls: the only unsafe code |
 
 pub mod bottleneck;
 pub mod impair;
@@ -22,7 +22,7 @@ use std::io;
 
 use crate::capture::Direction;
 use crate::time::Time;
-use crate::wire::Packet;
+use crate::wire::{Outgoing, Packet};
 
 /// Something that carries IP packets.
 pub trait Link: Send {
@@ -30,8 +30,27 @@ pub trait Link: Send {
     /// broken for good.
     fn send(&mut self, now: Time, packet: Packet) -> io::Result<()>;
 
+    /// Sends a super-segment. A link that cannot pass it on whole sends the packets that it makes.
+    fn transmit(&mut self, now: Time, outgoing: Outgoing) -> io::Result<()> {
+        outgoing.packets().try_for_each(|packet| self.send(now, packet))
+    }
+
+    /// Nothing more will be sent for now: what was gathered leaves.
+    fn flush(&mut self, _now: Time) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// False while the link has more than it can send: then nothing should be given to it, and time be given to
+    /// [`Link::flush`].
+    fn ready(&self) -> bool {
+        true
+    }
+
     /// The next packet that has arrived by `now`.
     fn receive(&mut self, now: Time) -> io::Result<Option<Packet>>;
+
+    /// Takes back a packet that was received, for its memory.
+    fn recycle(&mut self, _packet: Packet) {}
 
     /// When the link itself wants to be asked again: a packet will have arrived, or one that is held is due.
     fn poll_timeout(&self) -> Option<Time> {
@@ -46,9 +65,9 @@ pub trait Link: Send {
     /// The largest IP packet carried, in bytes.
     fn mtu(&self) -> usize;
 
-    /// File descriptors that become readable when there is something to receive.
+    /// What ends a wait: file descriptors with something to receive, or with room to send.
     #[cfg(unix)]
-    fn descriptors(&self) -> Vec<std::os::fd::RawFd> {
+    fn waits(&self) -> Vec<Wait> {
         Vec::new()
     }
 
@@ -56,6 +75,21 @@ pub trait Link: Send {
     fn dropped_before_us(&mut self) -> u64 {
         0
     }
+
+    /// Something about the link that its user should know, said once.
+    fn poll_warning(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// A file descriptor to wait for.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The descriptor.
+    pub descriptor: std::os::fd::RawFd,
+    /// Until something can be written to it, rather than read.
+    pub to_write: bool,
 }
 
 /// What was done to a packet.

@@ -62,9 +62,9 @@ impl Host {
         &self.0.clock
     }
 
-    /// On a shared address, `port` is ours: strangers on it are answered by RST.
-    pub fn guard(&self, port: u16) {
-        self.call(|stack, _| stack.guard(port));
+    /// On shared addresses, `end` is ours: strangers there are answered by RST.
+    pub fn guard(&self, end: SocketAddr) {
+        self.call(|stack, _| stack.guard(end));
     }
 
     /// Ends every connection: closes our side of each, or resets them.

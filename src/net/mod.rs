@@ -13,6 +13,7 @@
 //! | `runtime`   | the loop above |
 //! | `host`      | a stack that streams, listeners and the loop share |
 //! | `stream`    | [`TcpStream`]: futures-io's and hyper's traits |
+//! | `connect`   | connecting to a host with several addresses (RFC 8305) |
 //! | `listener`  | [`TcpListener`] |
 //! | `clock`     | real and virtual time, sleeping, hyper's timer |
 //! | `executor`  | tasks on one thread |
@@ -22,6 +23,7 @@
 mod bell;
 pub mod blocking;
 mod clock;
+mod connect;
 mod executor;
 mod host;
 mod listener;
@@ -29,6 +31,7 @@ mod runtime;
 mod stream;
 
 pub use clock::{Clock, HyperTimer, SIM_EPOCH, Sleep};
+pub use connect::{Attempt, connect};
 pub use executor::Spawner;
 pub use host::Host;
 pub use listener::TcpListener;

@@ -49,6 +49,8 @@ pub struct Runtime {
     /// Set while threads use the hosts: virtual time then waits for them.
     gate: Option<Gate>,
     stop: Option<Arc<AtomicBool>>,
+    /// Told what the links have to say to the user.
+    warn: Box<dyn FnMut(String) + Send>,
 }
 
 struct Attached {
@@ -66,12 +68,14 @@ impl Runtime {
 
     /// A loop under real time.
     pub fn new_real() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        crate::link::sys::wait::wake_exactly()?;
         Ok(Runtime::new(Clock::new_real(), Bell::with_descriptor()?))
     }
 
     fn new(clock: Clock, bell: Bell) -> Self {
         let executor = Executor::new(bell.clone());
-        Runtime { hosts: Vec::new(), clock, executor, bell, gate: None, stop: None }
+        Runtime { hosts: Vec::new(), clock, executor, bell, gate: None, stop: None, warn: Box::new(drop) }
     }
 
     /// Adds a host on `link`. Observers see every packet at the host's side of the link.
@@ -112,6 +116,11 @@ impl Runtime {
     /// look at the flag as well.
     pub fn stop_on(&mut self, flag: Arc<AtomicBool>) {
         self.stop = Some(flag);
+    }
+
+    /// `warn` is told what the links have to say to their user, each thing once.
+    pub fn warn_by(&mut self, warn: impl FnMut(String) + Send + 'static) {
+        self.warn = Box::new(warn);
     }
 
     /// Under real time, something to write to that wakes the loop, for signal handlers.
@@ -166,6 +175,9 @@ impl Runtime {
         let mut busy = false;
         for attached in &mut self.hosts {
             busy |= attached.take_in(now)?;
+            while let Some(warning) = attached.link.poll_warning() {
+                (self.warn)(warning);
+            }
         }
         self.clock.wake_sleepers(now);
         Ok(busy)
@@ -213,8 +225,8 @@ impl Runtime {
     #[cfg(target_os = "linux")]
     fn wait_really(&mut self, next: Option<Time>) -> io::Result<()> {
         let timeout = next.map(|next| next.since(self.clock.now()));
-        let descriptors: Vec<_> = self.hosts.iter().flat_map(|attached| attached.link.descriptors()).collect();
-        self.bell.wait_with(|bell| crate::link::sys::wait_readable(&descriptors, bell, timeout))
+        let waits: Vec<_> = self.hosts.iter().flat_map(|attached| attached.link.waits()).collect();
+        self.bell.wait_with(|bell| crate::link::sys::wait::wait_ready(&waits, bell, timeout))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -240,6 +252,7 @@ impl Attached {
             for observer in &mut self.observers {
                 observer.on_packet(now, Direction::In, &packet, arrival.note.as_deref())?;
             }
+            self.link.recycle(packet);
         }
         inner.stack.on_timeout(now);
         inner.wake();
@@ -250,7 +263,13 @@ impl Attached {
 
     fn send_out(&mut self, now: Time) -> io::Result<()> {
         let mut inner = self.host.lock();
-        while let Some(outgoing) = inner.stack.poll_transmit(now) {
+        while self.link.ready()
+            && let Some(outgoing) = inner.stack.poll_transmit(now)
+        {
+            if self.observers.is_empty() {
+                self.link.transmit(now, outgoing)?;
+                continue;
+            }
             for packet in outgoing.packets() {
                 for observer in &mut self.observers {
                     observer.on_packet(now, Direction::Out, &packet, outgoing.note.as_deref())?;
@@ -258,6 +277,7 @@ impl Attached {
                 self.link.send(now, packet)?;
             }
         }
+        self.link.flush(now)?;
         // Sending can end a connection (a reset): whoever waits for that is told.
         inner.wake();
         drop(inner);

@@ -56,7 +56,7 @@ impl Stack {
         let ip = IpPacket::parse(&packet.bytes);
         let ip = ip.as_ref().map_err(Clone::clone)?;
         IpPacket::verify_header(&packet.bytes)?;
-        if !self.config.addresses.contains(&ip.dst) {
+        if !self.config.addresses.is_empty() && !self.config.addresses.contains(&ip.dst) {
             self.counters.not_ours += 1;
             return Ok(Arrival::dropped("not for this host, ignored"));
         }
@@ -182,8 +182,7 @@ impl Stack {
             self.counters.backlog_full += 1;
             return Arrival::dropped("backlog full, dropped");
         }
-        let ours = self.config.owns_addresses || self.guarded.contains(&local.port());
-        match reset_for(&segment.header, segment.len()).filter(|_| ours) {
+        match reset_for(&segment.header, segment.len()).filter(|_| self.answers_for(local)) {
             Some(header) => {
                 self.counters.strangers_reset += 1;
                 self.answer(local.ip(), remote.ip(), header);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Stack;
 use super::listener::Listener;
@@ -75,6 +75,7 @@ impl Stack {
         remote: SocketAddr,
         isn: Option<SeqNum>,
     ) -> Result<ConnId, ConnectError> {
+        let (local, remote) = (local.map(without_scope), without_scope(remote));
         let fits = |address: &&IpAddr| address.is_ipv4() == remote.is_ipv4();
         let address = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
             Some(ip) => ip,
@@ -97,7 +98,8 @@ impl Stack {
         Ok(id)
     }
 
-    /// Listens at `address`; the unspecified address stands for all of ours of its family.
+    /// Listens at `address`. The unspecified IPv4 address stands for all of ours of that family, the unspecified IPv6
+    /// address for those of both.
     pub fn listen(&mut self, address: SocketAddr, backlog: usize) -> Result<(), ListenError> {
         if self.listeners.contains_key(&address) {
             return Err(ListenError::InUse(address));
@@ -151,9 +153,10 @@ impl Stack {
         }
     }
 
-    /// On a shared address, `port` is ours: strangers on it are answered by RST.
-    pub fn guard(&mut self, port: u16) {
-        self.guarded.insert(port);
+    /// On shared addresses, `end` is ours: strangers there are answered by RST. The unspecified address stands for all
+    /// of ours of its family.
+    pub fn guard(&mut self, end: SocketAddr) {
+        self.guarded.insert(without_scope(end));
     }
 
     /// The settings for a connection to or from `remote`: the MSS is what the MTU carries, or less when asked for.
@@ -167,10 +170,27 @@ impl Stack {
 
     /// The listener that a SYN to `address` reaches: the exact one before the one for all addresses.
     pub(super) fn listener_at(&self, address: SocketAddr) -> Option<SocketAddr> {
-        let any: IpAddr = match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-        };
-        [address, SocketAddr::new(any, address.port())].into_iter().find(|at| self.listeners.contains_key(at))
+        [address, any_v4_or_v6(address), any_v6(address)].into_iter().find(|at| self.listeners.contains_key(at))
     }
+
+    /// Whether a stranger's segment to `local` is ours to answer.
+    pub(super) fn answers_for(&self, local: SocketAddr) -> bool {
+        self.config.owns_addresses || [local, any_v4_or_v6(local)].iter().any(|end| self.guarded.contains(end))
+    }
+}
+
+fn any_v4_or_v6(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) => (Ipv4Addr::UNSPECIFIED, v4.port()).into(),
+        SocketAddr::V6(_) => any_v6(address),
+    }
+}
+
+fn any_v6(address: SocketAddr) -> SocketAddr {
+    (Ipv6Addr::UNSPECIFIED, address.port()).into()
+}
+
+/// Packets carry no scope: which interface a link-local address is behind is the link's to know.
+fn without_scope(end: SocketAddr) -> SocketAddr {
+    (end.ip(), end.port()).into()
 }

@@ -40,7 +40,7 @@ use slab::Slab;
 /// A host's settings.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// Its addresses; packets to others are not for it.
+    /// Its addresses; packets to others are not for it. Without any, its link decides what is.
     pub addresses: Vec<IpAddr>,
     /// Whether the addresses are this stack's alone. Where they are not, a kernel answers strangers, and we
     /// answer only on the ports that are ours.
@@ -75,8 +75,8 @@ pub struct Stack {
     /// What the last packet was for.
     last_found: Option<ConnId>,
     listeners: BTreeMap<SocketAddr, Listener>,
-    /// Ports we answer on although the address is shared.
-    guarded: BTreeSet<u16>,
+    /// Ends we answer for although the addresses are shared.
+    guarded: BTreeSet<SocketAddr>,
     deadlines: BTreeSet<(Time, ConnId)>,
     /// Connections that may have something to send, in turn.
     ready: VecDeque<ConnId>,

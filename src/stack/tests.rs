@@ -72,7 +72,7 @@ fn strangers_are_reset_where_the_address_is_ours_alone() {
 #[test]
 fn on_a_shared_address_only_guarded_ports_answer_strangers() {
     let mut stack = stack(false);
-    stack.guard(80);
+    stack.guard(address(US, 80));
     let peer = address(PEER, 5000);
     stack.on_packet(Time::ZERO, &packet(peer, address(US, 81), Flags::SYN, 1, 0));
     assert_eq!(sent(&mut stack, Time::ZERO), []);

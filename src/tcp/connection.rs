@@ -273,6 +273,11 @@ impl Connection {
         self.state == State::Closed && self.reset.is_none()
     }
 
+    /// Since when the connection is in TIME-WAIT: since the last FIN of the peer.
+    pub fn time_wait_since(&self) -> Option<Time> {
+        Some(self.timers.get(Timer::TimeWait)? - self.config.time_wait)
+    }
+
     /// All bytes that the user gave us, and our FIN if there is one, are acknowledged.
     pub fn all_acknowledged(&self) -> bool {
         self.out.is_empty() && (!self.fin_queued || self.fin_acknowledged())

@@ -126,6 +126,18 @@ impl<'a> IpPacket<'a> {
         }
     }
 
+    /// Source and destination, without a look at the rest.
+    pub fn addresses(bytes: &[u8]) -> Option<(IpAddr, IpAddr)> {
+        fn at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+            bytes.get(offset..)?.first_chunk().copied()
+        }
+        match bytes.first()? >> 4 {
+            4 => Some((at::<4>(bytes, 12)?.into(), at::<4>(bytes, 16)?.into())),
+            6 => Some((at::<16>(bytes, 8)?.into(), at::<16>(bytes, 24)?.into())),
+            _ => None,
+        }
+    }
+
     /// Checks the IPv4 header checksum (RFC 791 section 3.1); IPv6 has none.
     #[inline]
     pub fn verify_header(bytes: &[u8]) -> Result<(), Malformed> {

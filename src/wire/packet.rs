@@ -22,6 +22,8 @@ pub enum ChecksumState {
     Unknown,
     /// The packet never left this machine and its sender left the checksum to hardware that is not there.
     Unfilled,
+    /// The device that received the packet has verified it.
+    Verified,
 }
 
 /// What a link knows about a packet beside its bytes.
@@ -302,12 +304,13 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 
 /// Cuts a received super-segment into the packets that were on the wire, as [`Outgoing::packets`] does for one that
 /// leaves. A packet that is none comes back as it is.
-pub fn split(packet: Packet) -> Vec<Packet> {
-    let Some(size) = packet.meta.segment_size.map(usize::from).filter(|size| *size > 0) else { return vec![packet] };
-    let Ok(ip) = IpPacket::parse(&packet.bytes) else { return vec![packet] };
-    let Ok(tcp) = TcpPacket::parse(ip.payload) else { return vec![packet] };
+pub fn split(packet: &Packet) -> Vec<Packet> {
+    let whole = || vec![Packet { bytes: packet.bytes.to_vec(), meta: packet.meta }];
+    let Some(size) = packet.meta.segment_size.map(usize::from).filter(|size| *size > 0) else { return whole() };
+    let Ok(ip) = IpPacket::parse(&packet.bytes) else { return whole() };
+    let Ok(tcp) = TcpPacket::parse(ip.payload) else { return whole() };
     if ip.protocol != Protocol::TCP || tcp.payload.len() <= size {
-        return vec![packet];
+        return whole();
     }
     let tcp_at = ip.header_len;
     let head = packet.bytes.get(..tcp_at + TCP_HEADER + tcp.options.len()).unwrap_or_default();
@@ -423,7 +426,7 @@ mod tests {
         let expected: Vec<_> = outgoing(payload(), 4).packets().map(|packet| packet.bytes).collect();
         let mut whole = outgoing(payload(), 100).packets().next().unwrap();
         whole.meta.segment_size = Some(4);
-        let cut: Vec<_> = split(whole).into_iter().map(|packet| packet.bytes).collect();
+        let cut: Vec<_> = split(&whole).into_iter().map(|packet| packet.bytes).collect();
         assert_eq!(cut, expected);
     }
 

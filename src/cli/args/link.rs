@@ -15,6 +15,15 @@ pub struct LinkArgs {
     /// The link: the simulator for sim: targets, raw packets for all others
     #[arg(long, value_name = "LINK", default_value = "auto")]
     pub link: LinkChoice,
+    /// Use this interface only
+    #[arg(short, long, value_name = "IF")]
+    pub interface: Option<String>,
+    /// Speak IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// Speak IPv6 only
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
     /// Use this address of ours
     #[arg(long, value_name = "ADDR")]
     pub local: Option<IpAddr>,
@@ -39,6 +48,16 @@ pub struct LinkArgs {
     /// Write what the other end of a simulated wire sees to a capture, too
     #[arg(long, value_name = "FILE")]
     pub write_peer: Option<PathBuf>,
+}
+
+impl LinkArgs {
+    /// Whether addresses of this family may be used.
+    pub fn speaks(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(_) => !self.ipv6,
+            IpAddr::V6(_) => !self.ipv4,
+        }
+    }
 }
 
 /// A kind of link.

@@ -211,9 +211,26 @@ impl Link for Impair {
         self.inner.mtu()
     }
 
+    fn flush(&mut self, now: Time) -> io::Result<()> {
+        self.send_due(now)?;
+        self.inner.flush(now)
+    }
+
+    fn ready(&self) -> bool {
+        self.inner.ready()
+    }
+
+    fn recycle(&mut self, packet: Packet) {
+        self.inner.recycle(packet);
+    }
+
     #[cfg(unix)]
-    fn descriptors(&self) -> Vec<std::os::fd::RawFd> {
-        self.inner.descriptors()
+    fn waits(&self) -> Vec<super::Wait> {
+        self.inner.waits()
+    }
+
+    fn poll_warning(&mut self) -> Option<String> {
+        self.inner.poll_warning()
     }
 
     fn dropped_before_us(&mut self) -> u64 {

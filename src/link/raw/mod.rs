@@ -1,0 +1,252 @@
+//! This host's own addresses, our segments beside the kernel's (Linux).
+//!
+//! A port guard keeps the kernel from answering for a port of ours: a kernel listener that swallows everything. It
+//! needs no firewall rules, goes away with the process however that ends, and locks the port: another program gets
+//! "address in use", and so do we. Packets are received by packet sockets, before any firewall, and sent by raw IP, so
+//! that routing and connection tracking treat them as any other; super-segments go in frames where that is safe.
+//!
+//! | file     | subject |
+//! |----------|---------|
+//! | `filter` | which packets the kernel passes to us |
+//! | `inlet`  | packets in |
+//! | `outlet` | packets out |
+//! | `route`  | what the kernel knows about the way to a host |
+
+mod filter;
+mod inlet;
+mod outlet;
+mod route;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use super::sys::guard;
+use super::{Link, Wait};
+use crate::time::Time;
+use crate::wire::packet;
+use crate::wire::{IpPacket, Outgoing, Packet};
+use inlet::Inlet;
+use outlet::Outlet;
+
+pub use super::sys::guard::Guard;
+pub use route::{Route, Routes};
+
+/// Ports that are tried until one is free for both families.
+const PORT_TRIES: u32 = 16;
+
+/// A real link for a few ends of this host.
+pub struct RawLink {
+    /// These hold the ports.
+    _guards: Vec<OwnedFd>,
+    inlet: Inlet,
+    outlet: Outlet,
+    settings: RawSettings,
+    /// Hand packets on as they were on the wire, not as the kernel put them together.
+    split: bool,
+    parts: VecDeque<Packet>,
+    warned_of_ttl: bool,
+}
+
+/// What a link is for.
+#[derive(Clone, Debug)]
+pub struct RawConfig {
+    /// The ends that are to be ours. An unspecified address stands for all of this host's of its family, port 0 for any
+    /// free one; unspecified addresses share it.
+    pub claims: Vec<SocketAddr>,
+    /// The one interface to use: name and index.
+    pub interface: Option<(String, u32)>,
+    /// The largest IP packet that is sent, in bytes.
+    pub mtu: usize,
+}
+
+/// What opening the link settled.
+#[derive(Clone, Debug)]
+pub struct RawSettings {
+    /// The ends that are ours.
+    pub claims: Vec<SocketAddr>,
+    /// How the kernel is kept silent.
+    pub guard: Guard,
+    /// The largest IP packet that is sent, in bytes.
+    pub mtu: usize,
+    /// The window that the kernel's buffer for us allows, in bytes.
+    pub window: usize,
+}
+
+/// The addresses of this host.
+pub fn addresses() -> Vec<IpAddr> {
+    let interfaces = pnet::datalink::interfaces();
+    interfaces.iter().flat_map(|interface| &interface.ips).map(|net| net.ip()).collect()
+}
+
+/// The index of the interface with this name.
+pub fn interface_index(name: &str) -> Option<u32> {
+    pnet::datalink::interfaces().into_iter().find(|interface| interface.name == name).map(|interface| interface.index)
+}
+
+/// The smallest MTU among the interfaces that are up and have an address: what everybody can be answered with.
+pub fn smallest_mtu(routes: &Routes) -> Option<usize> {
+    let interfaces = pnet::datalink::interfaces();
+    let ours = interfaces.iter().filter(|interface| interface.is_up() && !interface.ips.is_empty());
+    ours.filter_map(|interface| routes.device(interface.index).ok()).map(|device| device.mtu).min()
+}
+
+impl RawLink {
+    /// Opens a link.
+    pub fn open(config: RawConfig) -> io::Result<RawLink> {
+        let RawConfig { claims, interface, mtu } = config;
+        let has = |v4: bool| claims.iter().any(|claim| claim.is_ipv4() == v4);
+        // What needs privilege comes first, so that its lack is what the error says.
+        let by = interface.as_ref().map(|(name, index)| (name.as_str(), *index));
+        let outlet = Outlet::open(has(true), has(false), by)?;
+        let (guards, claims, kind) = guard_all(&claims)?;
+        let inlet = Inlet::open(claims.clone(), by.map_or(0, |(_, index)| index))?;
+        let settings = RawSettings { claims, guard: kind, mtu, window: inlet.window()? };
+        Ok(RawLink {
+            _guards: guards,
+            inlet,
+            outlet,
+            settings,
+            split: false,
+            parts: VecDeque::new(),
+            warned_of_ttl: false,
+        })
+    }
+
+    /// From now on super-segments are cut into the packets they were put together from: for impairments, which are
+    /// about packets, and for captures.
+    pub fn split_segments(&mut self) {
+        self.split = true;
+    }
+
+    /// The link is for a connection that we open: if its first packet cannot leave, that is an error.
+    pub fn expect_to_send(&mut self) {
+        self.outlet.expect_to_send();
+    }
+
+    /// The host with this address is behind that interface: link-local addresses do not tell.
+    pub fn note_scope(&mut self, address: IpAddr, interface: u32) {
+        self.outlet.note_scope(address, interface);
+    }
+
+    /// What opening settled.
+    pub fn settings(&self) -> &RawSettings {
+        &self.settings
+    }
+}
+
+/// Guards every end; with port 0 and unspecified addresses, tries ports until one is free everywhere.
+fn guard_all(claims: &[SocketAddr]) -> io::Result<(Vec<OwnedFd>, Vec<SocketAddr>, Guard)> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match try_to_guard_all(claims) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES && chosen_together(claims) => {
+            }
+            result => return result,
+        }
+    }
+}
+
+fn chosen_together(claims: &[SocketAddr]) -> bool {
+    claims.iter().filter(|claim| claim.ip().is_unspecified() && claim.port() == 0).count() > 1
+}
+
+fn try_to_guard_all(claims: &[SocketAddr]) -> io::Result<(Vec<OwnedFd>, Vec<SocketAddr>, Guard)> {
+    let (mut guards, mut bound, mut kind) = (Vec::new(), Vec::new(), Guard::Filter);
+    let mut shared_port = 0;
+    for claim in claims {
+        let mut wanted = *claim;
+        if wanted.ip().is_unspecified() && wanted.port() == 0 {
+            wanted.set_port(shared_port);
+        }
+        match guard::guard_port(wanted) {
+            Ok((guard, address, how)) => {
+                if address.ip().is_unspecified() {
+                    shared_port = address.port();
+                }
+                if how == Guard::MinimumTtl {
+                    kind = how;
+                }
+                guards.push(guard);
+                bound.push(address);
+            }
+            // A host without IPv6 is served by IPv4 alone.
+            Err(error) if wanted.ip().is_unspecified() && !bound.is_empty() && is_missing_family(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((guards, bound, kind))
+}
+
+fn is_missing_family(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.to_string().starts_with("socket:")
+}
+
+impl Link for RawLink {
+    fn send(&mut self, _now: Time, packet: Packet) -> io::Result<()> {
+        self.outlet.send(packet)
+    }
+
+    fn transmit(&mut self, now: Time, outgoing: Outgoing) -> io::Result<()> {
+        self.outlet.transmit(now, outgoing)
+    }
+
+    fn flush(&mut self, _now: Time) -> io::Result<()> {
+        self.outlet.flush()
+    }
+
+    fn ready(&self) -> bool {
+        self.outlet.ready()
+    }
+
+    fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
+        if let Some(part) = self.parts.pop_front() {
+            return Ok(Some(part));
+        }
+        let Some(packet) = self.inlet.receive(now)? else { return Ok(None) };
+        if let Some((src, _)) = IpPacket::addresses(&packet.bytes) {
+            self.outlet.note_scope(src, packet.meta.interface);
+        }
+        if !self.split {
+            return Ok(Some(packet));
+        }
+        self.parts.extend(packet::split(&packet));
+        self.inlet.recycle(packet);
+        Ok(self.parts.pop_front())
+    }
+
+    fn recycle(&mut self, packet: Packet) {
+        self.inlet.recycle(packet);
+    }
+
+    fn mtu(&self) -> usize {
+        self.settings.mtu
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        self.inlet.waits().chain(self.outlet.waits()).collect()
+    }
+
+    fn dropped_before_us(&mut self) -> u64 {
+        self.inlet.dropped()
+    }
+
+    fn poll_warning(&mut self) -> Option<String> {
+        if self.warned_of_ttl || self.settings.guard != Guard::MinimumTtl || self.inlet.highest_ttl < u8::MAX {
+            return None;
+        }
+        self.warned_of_ttl = true;
+        Some(
+            "a peer's packets arrive with TTL 255, and to those the kernel answers for our port, with resets; \
+             the capability CAP_NET_ADMIN would keep it silent: sudo setcap cap_net_raw,cap_net_admin+ep ..."
+                .into(),
+        )
+    }
+}
+
+/// The unspecified address of a family.
+pub fn any(v4: bool) -> IpAddr {
+    if v4 { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() }
+}

@@ -1,0 +1,368 @@
+//! Packets out: by raw IP, which the kernel routes and tracks as any other, or in frames of our own where that is
+//! safe, because a frame may be a super-segment that the kernel or the device cuts.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use super::route::Routes;
+use crate::link::Wait;
+use crate::link::sys::receive::{Family, VNET_HEADER};
+use crate::link::sys::send::{self, Destination, Message};
+use crate::link::sys::{self};
+use crate::time::Time;
+use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::packet::{Cutter, TCP_CHECKSUM};
+use crate::wire::{Flags, IpPacket, Outgoing, Packet, Payload};
+
+/// How long a way to a neighbour is used before the kernel is asked again.
+const WAY_HOLD: Duration = Duration::from_secs(1);
+/// Ways and interfaces that are remembered; more hosts than this at once ask the kernel more often.
+const MOST_KNOWN: usize = 1024;
+/// Packets that wait to be sent together.
+const BATCH: usize = 64;
+/// Packets that may wait while the kernel takes no more; what a link that holds packets back gives beyond is lost.
+const MOST_WAITING: usize = 4096;
+
+/// Where packets go out.
+pub struct Outlet {
+    v4: Option<OwnedFd>,
+    v6: Option<OwnedFd>,
+    frames: OwnedFd,
+    routes: Routes,
+    interface: Option<u32>,
+    /// What waits to be sent, and how many packets that is.
+    queue: VecDeque<Sending>,
+    waiting: usize,
+    /// The kernel takes no more on this socket.
+    blocked: Option<Socket>,
+    ways: HashMap<IpAddr, Way>,
+    /// Which interface link-local addresses are behind.
+    scopes: HashMap<Ipv6Addr, u32>,
+    /// The first packet is ours to send: a failure to is final.
+    expects_to_send: bool,
+}
+
+/// How super-segments reach a host: in frames with this header by this interface, if at all.
+struct Way {
+    frame: Option<Frame>,
+    until: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Frame {
+    interface: u32,
+    /// Bytes of `ethernet` that count: none on a device without a link-layer header.
+    len: usize,
+    ethernet: [u8; ETHERNET_HEADER],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Socket {
+    V4,
+    V6,
+    Frames,
+}
+
+/// Packets of one segment, with the headers made.
+struct Sending {
+    socket: Socket,
+    to: Destination,
+    /// Headers one after the other, each of `head` bytes.
+    heads: Vec<u8>,
+    head: usize,
+    payload: Payload,
+    /// Payload of each packet.
+    size: usize,
+    next: usize,
+    count: usize,
+}
+
+impl Sending {
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = index * self.size;
+        start..(start + self.size).min(self.payload.len())
+    }
+}
+
+impl Outlet {
+    /// Opens the sockets for the families that are spoken; `interface` restricts what is sent to one.
+    pub fn open(v4: bool, v6: bool, interface: Option<(&str, u32)>) -> io::Result<Outlet> {
+        let open = |wanted: bool, family: Family| -> io::Result<Option<OwnedFd>> {
+            if !wanted {
+                return Ok(None);
+            }
+            let socket = send::raw_ip_socket(family)?;
+            if let Some((name, _)) = interface {
+                sys::bind_to_interface(&socket, name)?;
+            }
+            Ok(Some(socket))
+        };
+        Ok(Outlet {
+            v4: open(v4, Family::V4)?,
+            v6: open(v6, Family::V6)?,
+            frames: send::frame_socket()?,
+            routes: Routes::open()?,
+            interface: interface.map(|(_, index)| index),
+            queue: VecDeque::new(),
+            waiting: 0,
+            blocked: None,
+            ways: HashMap::new(),
+            scopes: HashMap::new(),
+            expects_to_send: false,
+        })
+    }
+
+    /// If the first packet cannot leave, that is an error.
+    pub fn expect_to_send(&mut self) {
+        self.expects_to_send = true;
+    }
+
+    /// A packet from `address` came by `interface`: that is where the answers go.
+    pub fn note_scope(&mut self, address: IpAddr, interface: u32) {
+        if let IpAddr::V6(v6) = address
+            && v6.is_unicast_link_local()
+        {
+            if self.scopes.len() >= MOST_KNOWN {
+                self.scopes.clear();
+            }
+            self.scopes.insert(v6, interface);
+        }
+    }
+
+    /// Takes a packet to be sent.
+    pub fn send(&mut self, packet: Packet) -> io::Result<()> {
+        let Some((_, dst)) = IpPacket::addresses(&packet.bytes) else { return Ok(()) };
+        let (socket, to) = self.by_ip(dst);
+        let head = packet.bytes.len();
+        let payload = Payload::empty();
+        self.push(Sending { socket, to, heads: packet.bytes, head, payload, size: 0, next: 0, count: 1 })
+    }
+
+    /// Takes a segment to be sent, which may be many packets long.
+    pub fn transmit(&mut self, now: Time, outgoing: Outgoing) -> io::Result<()> {
+        let cutter = Cutter::new(&outgoing);
+        let count = cutter.count();
+        let size = outgoing.segment_size;
+        let dst = outgoing.ip.dst;
+        if count > 1
+            && let Some(frame) = self.frame_to(now, outgoing.ip.src, dst)
+        {
+            let head = VNET_HEADER + frame.len + cutter.header_len();
+            let family = if dst.is_ipv4() { Family::V4 } else { Family::V6 };
+            let to = Destination::Device { interface: frame.interface, family };
+            let heads = frame_head(frame, &cutter, &outgoing);
+            let (payload, size) = (outgoing.payload, 1 << 16);
+            return self.push(Sending { socket: Socket::Frames, to, heads, head, payload, size, next: 0, count: 1 });
+        }
+        let (socket, to) = self.by_ip(dst);
+        let head = cutter.header_len();
+        let mut heads = vec![0; head * count];
+        for (index, space) in heads.chunks_exact_mut(head).enumerate() {
+            cutter.write_headers(index, space);
+        }
+        self.push(Sending { socket, to, heads, head, payload: outgoing.payload, size, next: 0, count })
+    }
+
+    /// Sends what waits, as far as the kernel takes it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.blocked = None;
+        while let Some(first) = self.queue.front() {
+            let socket = first.socket;
+            match self.send_run(socket) {
+                Ok(sent) => {
+                    self.expects_to_send = false;
+                    self.forget(sent);
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => {
+                        self.blocked = Some(socket);
+                        return Ok(());
+                    }
+                    Some(libc::EINTR) => {}
+                    _ => {
+                        let to = first.to;
+                        self.forget(1);
+                        self.fail(&error, to)?;
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// False while the kernel takes no more.
+    pub fn ready(&self) -> bool {
+        self.blocked.is_none()
+    }
+
+    pub fn waits(&self) -> Option<Wait> {
+        let descriptor = self.descriptor(self.blocked?)?.as_raw_fd();
+        Some(Wait { descriptor, to_write: true })
+    }
+
+    fn push(&mut self, sending: Sending) -> io::Result<()> {
+        if self.waiting >= MOST_WAITING {
+            return Ok(());
+        }
+        self.waiting += sending.count;
+        self.queue.push_back(sending);
+        if self.waiting >= BATCH && self.ready() { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands the kernel the packets at the front of the queue that go by the same socket; how many it took.
+    fn send_run(&self, socket: Socket) -> io::Result<usize> {
+        let Some(descriptor) = self.descriptor(socket) else { return Ok(1) };
+        let mut parts = Vec::with_capacity(3 * BATCH);
+        let mut runs = Vec::with_capacity(BATCH);
+        for sending in self.queue.iter().take_while(|sending| sending.socket == socket) {
+            let heads = sending.heads.chunks_exact(sending.head).enumerate().skip(sending.next);
+            for (index, head) in heads.take(BATCH - runs.len()) {
+                let start = parts.len();
+                parts.push(IoSlice::new(head));
+                parts.extend(sending.payload.parts(sending.range(index)).map(IoSlice::new));
+                runs.push((sending.to, start..parts.len()));
+            }
+            if runs.len() == BATCH {
+                break;
+            }
+        }
+        let messages: Vec<Message<'_>> =
+            runs.into_iter().map(|(to, range)| Message { to, parts: &parts[range] }).collect();
+        send::send(descriptor, &messages)
+    }
+
+    /// The first `count` packets are off.
+    fn forget(&mut self, mut count: usize) {
+        self.waiting -= count;
+        while count > 0
+            && let Some(sending) = self.queue.front_mut()
+        {
+            let here = count.min(sending.count - sending.next);
+            sending.next += here;
+            count -= here;
+            if sending.next == sending.count {
+                self.queue.pop_front();
+            }
+        }
+    }
+
+    /// A packet could not be sent.
+    fn fail(&mut self, error: &io::Error, to: Destination) -> io::Result<()> {
+        // One peer that cannot be reached is no reason to leave the others: lost, as on any wire. But when nothing of
+        // ours has ever left, it will not by trying again, and the error says why.
+        let Destination::Host(to) = to else { return Ok(()) };
+        if !self.expects_to_send || error.raw_os_error() == Some(libc::ENOBUFS) {
+            return Ok(());
+        }
+        let to = to.ip();
+        Err(match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("sending to {to} is refused by the local firewall ({error}); nft list ruleset shows its rules"),
+            ),
+            _ => io::Error::new(error.kind(), format!("sending to {to}: {error}")),
+        })
+    }
+
+    fn by_ip(&self, dst: IpAddr) -> (Socket, Destination) {
+        match dst {
+            IpAddr::V4(v4) => (Socket::V4, Destination::Host((v4, 0).into())),
+            IpAddr::V6(v6) => {
+                let scope = if v6.is_unicast_link_local() {
+                    self.scopes.get(&v6).copied().or(self.interface).unwrap_or(0)
+                } else {
+                    0
+                };
+                (Socket::V6, Destination::Host(SocketAddr::V6(SocketAddrV6::new(v6, 0, 0, scope))))
+            }
+        }
+    }
+
+    fn descriptor(&self, socket: Socket) -> Option<&OwnedFd> {
+        match socket {
+            Socket::V4 => self.v4.as_ref(),
+            Socket::V6 => self.v6.as_ref(),
+            Socket::Frames => Some(&self.frames),
+        }
+    }
+
+    /// The way for super-segments to `dst`. Whenever the kernel is asked for it, which is once a second, a segment goes
+    /// by raw IP instead, so that the kernel goes on looking after its neighbours and the connection it tracks.
+    fn frame_to(&mut self, now: Time, src: IpAddr, dst: IpAddr) -> Option<&Frame> {
+        if self.ways.get(&dst).is_none_or(|way| now >= way.until) {
+            let frame = self.ask_for_frame(src, dst);
+            if self.ways.len() >= MOST_KNOWN {
+                self.ways.clear();
+            }
+            self.ways.insert(dst, Way { frame, until: now + WAY_HOLD });
+            return None;
+        }
+        self.ways.get(&dst)?.frame.as_ref()
+    }
+
+    fn ask_for_frame(&self, src: IpAddr, dst: IpAddr) -> Option<Frame> {
+        // Frames do not pass the firewall's output side. Where connections are tracked, the answers to what it has not
+        // seen would count as invalid.
+        if connections_are_tracked() {
+            return None;
+        }
+        let scope = match dst {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => self.scopes.get(&v6).copied(),
+            _ => None,
+        };
+        let route = self.routes.to((dst, 0).into(), Some(src), self.interface.or(scope)).ok()?;
+        // What is sent to ourselves in frames is taken for an impostor's.
+        if route.local {
+            return None;
+        }
+        let device = self.routes.device(route.interface).ok()?;
+        let mut frame = Frame { interface: route.interface, len: 0, ethernet: [0; ETHERNET_HEADER] };
+        match device.hardware {
+            // No link-layer header, such as a tunnel: the device knows the next hop.
+            libc::ARPHRD_NONE => {}
+            libc::ARPHRD_ETHER => {
+                let neighbour = self.routes.neighbour(route.interface, route.gateway.unwrap_or(dst)).ok()?;
+                let kind = if dst.is_ipv4() { libc::ETH_P_IP } else { libc::ETH_P_IPV6 } as u16;
+                let header = [neighbour, device.address, kind.to_be_bytes().to_vec()].concat();
+                frame.ethernet = header.try_into().ok()?;
+                frame.len = ETHERNET_HEADER;
+            }
+            _ => return None,
+        }
+        Some(frame)
+    }
+}
+
+/// Everything in front of a super-segment's payload: virtio-net header, link-layer header, IP and TCP.
+fn frame_head(frame: &Frame, cutter: &Cutter<'_>, outgoing: &Outgoing) -> Vec<u8> {
+    const NEEDS_CSUM: u8 = 1;
+    const GSO_TCPV4: u8 = 1;
+    const GSO_TCPV6: u8 = 4;
+    const GSO_ECN: u8 = 0x80;
+    let gso = if outgoing.ip.dst.is_ipv4() { GSO_TCPV4 } else { GSO_TCPV6 };
+    // CWR is for the first packet alone, and who cuts must know that (RFC 3168 section 6.1.2).
+    let ecn = if outgoing.tcp.flags.contains(Flags::CWR) { GSO_ECN } else { 0 };
+    let headers = frame.len + cutter.header_len();
+    let mut head = vec![0; VNET_HEADER + headers];
+    let checksum_start = frame.len + outgoing.ip.len();
+    head[0] = NEEDS_CSUM;
+    head[1] = gso | ecn;
+    let fields = [headers, outgoing.segment_size, checksum_start, TCP_CHECKSUM];
+    for (space, field) in head[2..VNET_HEADER].chunks_exact_mut(2).zip(fields) {
+        space.copy_from_slice(&(field as u16).to_ne_bytes());
+    }
+    head[VNET_HEADER..VNET_HEADER + frame.len].copy_from_slice(&frame.ethernet[..frame.len]);
+    cutter.write_offload_headers(&mut head[VNET_HEADER + frame.len..]);
+    head
+}
+
+/// Whether this network namespace tracks connections. Our own first packets went by raw IP, so if it does, there is at
+/// least one.
+fn connections_are_tracked() -> bool {
+    let count = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count");
+    count.is_ok_and(|count| count.trim() != "0")
+}

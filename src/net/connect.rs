@@ -1,0 +1,81 @@
+//! Connecting to a host that has several addresses: happy eyeballs (RFC 8305).
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::clock::{Clock, Sleep};
+use super::host::Host;
+use super::stream::TcpStream;
+use crate::wire::SeqNum;
+
+/// How long an attempt is alone before the next one starts beside it (RFC 8305 section 5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// One way to reach a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Our end, where it is settled.
+    pub local: Option<SocketAddr>,
+    /// The other.
+    pub remote: SocketAddr,
+}
+
+/// The first connection that comes about. Attempts start in order, each when the one before has failed or has taken too
+/// long; the others are given up then. When all fail, the first failure is the result.
+pub async fn connect(host: &Host, attempts: &[Attempt], isn: Option<SeqNum>) -> io::Result<TcpStream> {
+    let clock: Clock = host.clock().clone();
+    let mut waiting = attempts.iter();
+    let mut running: Vec<Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>>> = Vec::new();
+    let mut failure: Option<io::Error> = None;
+    let mut patience: Option<Pin<Box<Sleep>>> = None;
+    poll_fn(move |cx| {
+        loop {
+            let started = match patience.as_mut().is_none_or(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+                true => waiting.next(),
+                false => None,
+            };
+            if let Some(attempt) = started {
+                running.push(Box::pin(async move {
+                    TcpStream::start(host, attempt.local, attempt.remote, isn)?.established().await
+                }));
+                patience = Some(Box::pin(clock.sleep(ATTEMPT_DELAY)));
+            }
+            let before = running.len();
+            let mut connected = None;
+            running.retain_mut(|attempt| match attempt.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(stream)) => {
+                    connected.get_or_insert(stream);
+                    false
+                }
+                Poll::Ready(Err(error)) => {
+                    failure.get_or_insert(error);
+                    false
+                }
+            });
+            if let Some(stream) = connected {
+                return Poll::Ready(Ok(stream));
+            }
+            if running.len() < before {
+                // What failed was the reason to wait.
+                patience = None;
+            }
+            match (running.is_empty(), waiting.len() == 0) {
+                (true, true) => {
+                    let none = || io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no address to connect to");
+                    return Poll::Ready(Err(failure.take().unwrap_or_else(none)));
+                }
+                // All are under way: nothing more to start, whatever time it is.
+                (false, true) => return Poll::Pending,
+                // The patience with the newest one has just begun, or still lasts.
+                (false, false) if patience.is_some() && started.is_none() => return Poll::Pending,
+                _ => {}
+            }
+        }
+    })
+    .await
+}
