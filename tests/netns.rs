@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 const IMPAIRED: &[&str] = &["--drop", "5%", "--reorder", "10%", "--seed", "1"];
 const OURS: &str = "198.51.100.1";
 const KERNEL: &str = "198.51.100.2";
+const OURS_V6: &str = "[2001:db8:1::1]";
+const KERNEL_V6: &str = "[2001:db8:1::2]";
 
 /// Two namespaces joined by a veth pair: ours with tcpkit, the other with the kernel's TCP. Gone when dropped.
 struct Lab {
@@ -33,16 +35,57 @@ impl Lab {
             format!("ip link add va netns {a} type veth peer name vb netns {b}"),
             format!("ip -n {a} addr add {OURS}/24 dev va"),
             format!("ip -n {b} addr add {KERNEL}/24 dev vb"),
+            format!("ip -n {a} addr add 2001:db8:1::1/64 dev va nodad"),
+            format!("ip -n {b} addr add 2001:db8:1::2/64 dev vb nodad"),
             format!("ip -n {a} link set lo up"),
             format!("ip -n {b} link set lo up"),
             format!("ip -n {a} link set va up"),
             format!("ip -n {b} link set vb up"),
         ] {
-            let words: Vec<&str> = command.split(' ').collect();
-            let output = Command::new(words[0]).args(&words[1..]).output().expect("ip (iproute2) is needed");
-            assert!(output.status.success(), "{command}: {} (root is needed)", String::from_utf8_lossy(&output.stderr));
+            run(&command);
         }
         lab
+    }
+
+    /// Serves the lab's folder by nginx, in a namespace, on port 8080 of all its addresses.
+    fn start_nginx(&mut self, namespace: &str) {
+        let root = self.folder.path().display().to_string();
+        let conf = format!("{root}/{namespace}.conf");
+        fs::write(
+            &conf,
+            format!(
+                "daemon off; pid {root}/{namespace}.pid; error_log {root}/{namespace}.log; user root;\n\
+                 events {{}}\nhttp {{ access_log off;\n\
+                 server {{ listen 8080; listen [::]:8080; root {root}; }} }}\n"
+            ),
+        )
+        .unwrap();
+        self.start(namespace, 8080, "nginx", &["-c", &conf]);
+    }
+
+    /// Starts a server in a namespace and waits until it listens.
+    fn start(&mut self, namespace: &str, port: u16, program: &str, args: &[&str]) {
+        let mut command = self.command(namespace, program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.children.push(command.spawn().unwrap());
+        self.wait_for_port(namespace, port);
+    }
+
+    /// Fetches by curl, in a namespace.
+    fn curl(&self, namespace: &str, url: &str) -> Vec<u8> {
+        let output = self.command(namespace, "curl").args(["-gsS", "--max-time", "60", url]).output().unwrap();
+        succeeds(&output);
+        output.stdout
+    }
+
+    /// Sets the rules of a chain of the firewall on our side.
+    fn firewall(&self, hook: &str, policy: &str, rule: &str) {
+        let rules = format!(
+            "flush ruleset\ntable inet filter {{\nchain {hook} {{\n\
+             type filter hook {hook} priority 0; policy {policy};\n{rule}\n}}\n}}\n"
+        );
+        fs::write(self.path("rules"), rules).unwrap();
+        succeeds(&self.command(&self.ours, "nft").args(["-f", "rules"]).output().expect("nft (nftables) is needed"));
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -133,6 +176,14 @@ impl Drop for Lab {
     }
 }
 
+/// Runs a command as it would be typed.
+#[track_caller]
+fn run(command: &str) {
+    let words: Vec<&str> = command.split(' ').collect();
+    let output = Command::new(words[0]).args(&words[1..]).output().expect("ip (iproute2) is needed");
+    assert!(output.status.success(), "{command}: {} (root is needed)", String::from_utf8_lossy(&output.stderr));
+}
+
 #[track_caller]
 fn succeeds(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -150,22 +201,15 @@ fn fails(output: &Output, code: i32, message: &str) {
 fn twenty_megabytes_from_nginx_clean_and_impaired() {
     let mut lab = Lab::new();
     let expected = lab.file("file", 20_000_000);
-    let root = lab.folder.path().display().to_string();
-    fs::write(
-        lab.path("nginx.conf"),
-        format!(
-            "daemon off; pid {root}/nginx.pid; error_log {root}/error.log; user root;\n\
-             events {{}}\nhttp {{ access_log off; server {{ listen 8080; root {root}; }} }}\n"
-        ),
-    )
-    .unwrap();
-    let conf = format!("{root}/nginx.conf");
-    lab.start_kernel(8080, "nginx", &["-c", &conf], None);
-    for impaired in [&[][..], IMPAIRED] {
-        let url = format!("http://{KERNEL}:8080/file");
-        let args = [&["fetch", "-o", "got", &url], impaired].concat();
-        succeeds(&lab.tcpkit(&args));
-        assert!(fs::read(lab.path("got")).unwrap() == expected, "{impaired:?}");
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    for host in [KERNEL, KERNEL_V6] {
+        for impaired in [&[][..], IMPAIRED] {
+            let url = format!("http://{host}:8080/file");
+            let args = [&["fetch", "-o", "got", &url], impaired].concat();
+            succeeds(&lab.tcpkit(&args));
+            assert!(fs::read(lab.path("got")).unwrap() == expected, "{host} {impaired:?}");
+        }
     }
     lab.assert_undisturbed();
 }
@@ -211,18 +255,311 @@ fn twenty_megabytes_from_nc_clean_and_impaired() {
 
 #[test]
 #[ignore = "needs root, curl and wget"]
-fn curl_and_wget_get_what_we_serve() {
+fn curl_and_wget_get_what_we_serve_over_both_families() {
     let mut lab = Lab::new();
     let expected = lab.file("file", 5_000_000);
     lab.start_tcpkit(8080, &["serve", ".", "-p", "8080"]);
-    let url = format!("http://{OURS}:8080/file");
-    let output = lab.command(&lab.other, "curl").args(["-sS", "--max-time", "60", &url]).output().unwrap();
-    succeeds(&output);
-    assert!(output.stdout == expected);
-    let output = lab.command(&lab.other, "wget").args(["-q", "-O", "-", &url]).output().unwrap();
-    succeeds(&output);
-    assert!(output.stdout == expected);
+    lab.start_tcpkit(8081, &[&["serve", ".", "-p", "8081"], IMPAIRED].concat());
+    for host in [OURS, OURS_V6] {
+        for port in [8080, 8081] {
+            let url = format!("http://{host}:{port}/file");
+            assert!(lab.curl(&lab.other, &url) == expected, "{url}");
+            let output = lab.command(&lab.other, "wget").args(["-q", "-O", "-", &url]).output().unwrap();
+            succeeds(&output);
+            assert!(output.stdout == expected, "{url}");
+        }
+    }
     lab.assert_undisturbed();
+}
+
+#[test]
+#[ignore = "needs root, curl and python3"]
+fn on_loopback_both_ways_by_every_address_of_this_host() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 3_000_000);
+    let ours = lab.ours.clone();
+    lab.start(&ours, 8000, "python3", &["-m", "http.server", "--bind", "::", "8000"]);
+    lab.start_tcpkit(8080, &["serve", ".", "-p", "8080"]);
+    for host in ["127.0.0.1", "127.1.2.3", "[::1]", OURS, OURS_V6] {
+        assert!(lab.curl(&lab.ours, &format!("http://{host}:8080/file")) == expected, "serve at {host}");
+        let url = format!("http://{host}:8000/file");
+        succeeds(&lab.tcpkit(&[&["fetch", "-o", "got", &url], IMPAIRED].concat()));
+        assert!(fs::read(lab.path("got")).unwrap() == expected, "fetch from {host}");
+        // Both ends ours, in two processes.
+        let url = format!("http://{host}:8080/file");
+        succeeds(&lab.tcpkit(&["fetch", "-o", "got", &url]));
+        assert!(fs::read(lab.path("got")).unwrap() == expected, "ours from ours, {host}");
+    }
+    lab.assert_undisturbed();
+}
+
+#[test]
+#[ignore = "needs root, curl and nginx"]
+fn over_a_bridge_packets_come_once() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 3_000_000);
+    // Our address moves to a bridge, of which the wire is a port.
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    run(&format!("ip -n {ours} link add br0 type bridge"));
+    run(&format!("ip -n {ours} addr flush dev va"));
+    run(&format!("ip -n {ours} link set va master br0"));
+    run(&format!("ip -n {ours} addr add {OURS}/24 dev br0"));
+    run(&format!("ip -n {ours} link set br0 up"));
+    lab.start_nginx(&other);
+    let url = format!("http://{KERNEL}:8080/file");
+    let output = lab.tcpkit(&["--json", "fetch", "-i", "br0", "-o", "got", &url]);
+    succeeds(&output);
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["ours"]["dsacks_out"], 0, "{summary}");
+    lab.start_tcpkit(8081, &["serve", ".", "-p", "8081"]);
+    assert!(lab.curl(&other, &format!("http://{OURS}:8081/file")) == expected);
+    lab.assert_undisturbed();
+}
+
+/// A tunnel: packets without a link-layer header. Two programs carry them between two TUN devices.
+#[test]
+#[ignore = "needs root, curl, nginx, python3 and /dev/net/tun"]
+fn over_a_device_without_link_layer_header() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 2_000_000);
+    fs::write(
+        lab.path("tunnel.py"),
+        "import fcntl, os, select, socket, struct, sys\n\
+         us, them = sys.argv[1:]\n\
+         tun = os.open('/dev/net/tun', os.O_RDWR)\n\
+         fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH22x', b'tun0', 0x1001))\n\
+         wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+         wire.bind(us)\n\
+         while True:\n\
+         \x20 for ready in select.select([tun, wire], [], [])[0]:\n\
+         \x20   try:\n\
+         \x20     if ready is wire: os.write(tun, wire.recv(65536))\n\
+         \x20     else: wire.sendto(os.read(tun, 65536), them)\n\
+         \x20   except OSError: pass\n",
+    )
+    .unwrap();
+    let sides = [(lab.ours.clone(), "203.0.113.1", "a", "b"), (lab.other.clone(), "203.0.113.2", "b", "a")];
+    for (namespace, address, us, them) in &sides {
+        let mut command = lab.command(namespace, "python3");
+        lab.children.push(command.args(["tunnel.py", us, them]).spawn().unwrap());
+        let start = Instant::now();
+        let is_there = || Command::new("ip").args(["-n", namespace, "link", "show", "tun0"]).output().unwrap();
+        while !is_there().status.success() {
+            assert!(start.elapsed() < Duration::from_secs(20), "no TUN device");
+            std::thread::yield_now();
+        }
+        run(&format!("ip -n {namespace} addr add {address}/24 dev tun0"));
+        run(&format!("ip -n {namespace} link set tun0 up mtu 1420"));
+    }
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    succeeds(&lab.tcpkit(&["fetch", "-o", "got", "http://203.0.113.2:8080/file"]));
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    let knock = lab.tcpkit(&["handshake", "203.0.113.2:8080"]);
+    assert!(String::from_utf8_lossy(&knock.stdout).contains("mss 1380"), "the MTU is that of the route: {knock:?}");
+    lab.start_tcpkit(8081, &["serve", ".", "-p", "8081"]);
+    assert!(lab.curl(&other, "http://203.0.113.1:8081/file") == expected);
+    lab.assert_undisturbed();
+}
+
+/// Link-local addresses are only known together with an interface.
+#[test]
+#[ignore = "needs root, curl and nginx"]
+fn link_local_addresses_with_their_zone() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 1_000_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    run(&format!("ip -n {ours} addr add fe80::a/64 dev va nodad"));
+    run(&format!("ip -n {other} addr add fe80::b/64 dev vb nodad"));
+    lab.start_nginx(&other);
+    succeeds(&lab.tcpkit(&["fetch", "-o", "got", "http://[fe80::b%25va]:8080/file"]));
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    lab.start_tcpkit(8081, &["serve", ".", "-p", "8081"]);
+    assert!(lab.curl(&other, "http://[fe80::a%25vb]:8081/file") == expected);
+    lab.assert_undisturbed();
+}
+
+/// RFC 8305: an address that nobody answers at costs a quarter of a second, and one that refuses nothing.
+#[test]
+#[ignore = "needs root and nginx"]
+fn of_several_addresses_the_first_that_answers_is_used() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 100_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    lab.start_nginx(&other);
+    // Names of a namespace of its own: ip netns exec puts this file in the place of /etc/hosts.
+    let folder = format!("/etc/netns/{ours}");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(format!("{folder}/hosts"), "2001:db8:1::99 twofold\n198.51.100.2 twofold\n").unwrap();
+    let output = lab.tcpkit(&["fetch", "-o", "got", "http://twofold:8080/file"]);
+    let only_v6 = lab.tcpkit(&["fetch", "-6", "--syn-retries", "0", "-o", "got2", "http://twofold:8080/file"]);
+    let only_v4 = lab.tcpkit(&["fetch", "-4", "-o", "got", "http://[2001:db8:1::2]:8080/file"]);
+    fs::remove_dir_all(&folder).unwrap();
+    succeeds(&output);
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    assert!(!only_v6.status.success());
+    fails(&only_v4, 6, "has IPv6 addresses only");
+    lab.assert_undisturbed();
+}
+
+#[test]
+#[ignore = "needs root, curl and nginx"]
+fn several_of_us_and_the_kernels_own_programs_share_a_host() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 5_000_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    lab.start_nginx(&ours);
+    lab.start_nginx(&other);
+    lab.start_tcpkit(8081, &["serve", ".", "-p", "8081"]);
+    lab.start_tcpkit(8082, &["serve", ".", "-p", "8082", "--local", OURS]);
+    let url = |host: &str, port: u16| format!("http://{host}:{port}/file");
+    let fetch = |lab: &Lab, name: &str, host: &str| {
+        let mut command = lab.command(&lab.ours, env!("CARGO_BIN_EXE_tcpkit"));
+        command.args(["fetch", "-q", "-o", name, &url(host, 8080)]).stdin(Stdio::null()).spawn().unwrap()
+    };
+    for _ in 0..3 {
+        let ours = [fetch(&lab, "a", KERNEL), fetch(&lab, "b", KERNEL_V6), fetch(&lab, "c", KERNEL)];
+        let theirs: Vec<_> = [8080, 8081, 8082, 8080, 8081]
+            .into_iter()
+            .map(|port| {
+                let mut command = lab.command(&other, "curl");
+                command.args(["-sS", "--max-time", "60", &url(OURS, port)]).stdout(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        // And the kernel's own client beside us.
+        assert!(lab.curl(&lab.ours, &url(KERNEL, 8080)) == expected);
+        for child in theirs {
+            assert!(child.wait_with_output().unwrap().stdout == expected);
+        }
+        for (mut child, name) in ours.into_iter().zip(["a", "b", "c"]) {
+            assert!(child.wait().unwrap().success());
+            assert!(fs::read(lab.path(name)).unwrap() == expected);
+        }
+    }
+    lab.assert_undisturbed();
+    assert_eq!(lab.counter(&lab.other, "EstabResets"), 0);
+    assert_eq!(lab.counter(&lab.ours, "EstabResets"), 0);
+}
+
+#[test]
+#[ignore = "needs root, nft, nginx and nc"]
+fn a_stateful_firewall_lets_our_connections_through_both_ways() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 5_000_000);
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    lab.firewall("input", "drop", "ct state established,related accept");
+    let url = format!("http://{KERNEL}:8080/file");
+    succeeds(&lab.tcpkit(&["fetch", "-o", "got", &url]));
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    let mut receiver = {
+        let mut command = lab.command(&other, "nc");
+        let received = fs::File::create(lab.path("received")).unwrap();
+        command.args(["-l", "9000"]).stdin(Stdio::null()).stdout(received).spawn().unwrap()
+    };
+    lab.wait_for_port(&other, 9000);
+    let target = format!("{KERNEL}:9000");
+    succeeds(&lab.tcpkit(&["fetch", "--app", "raw", "--data", "@file", "-o", "got", &target]));
+    assert!(receiver.wait().unwrap().success());
+    assert!(fs::read(lab.path("received")).unwrap() == expected);
+    lab.assert_undisturbed();
+}
+
+#[test]
+#[ignore = "needs root, nft and nginx"]
+fn a_firewall_that_rejects_is_named_with_the_remedy() {
+    let mut lab = Lab::new();
+    lab.file("file", 100);
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    for host in [KERNEL, KERNEL_V6] {
+        let url = format!("http://{host}:8080/file");
+        lab.firewall("input", "accept", "meta l4proto tcp reject with tcp reset");
+        let output = lab.tcpkit(&["fetch", "-o", "got", "--source-port", "40000", &url]);
+        fails(&output, 56, "connection reset by peer");
+        fails(&output, 56, "sudo nft insert rule inet filter input tcp dport 40000 accept");
+        lab.firewall("output", "accept", "meta l4proto tcp reject");
+        fails(&lab.tcpkit(&["fetch", "-o", "got", &url]), 3, "is refused by the local firewall");
+    }
+    lab.firewall("input", "accept", "tcp dport 40001 accept; meta l4proto tcp reject with tcp reset");
+    let url = format!("http://{KERNEL}:8080/file");
+    succeeds(&lab.tcpkit(&["fetch", "-o", "got", "--source-port", "40001", &url]));
+}
+
+/// The kernel would answer a peer that did not get our last acknowledgment with a reset.
+#[test]
+#[ignore = "needs root and nginx"]
+fn we_stay_until_the_peer_has_our_last_acknowledgment() {
+    let mut lab = Lab::new();
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    // The first acknowledgment ends the handshake; the next ones are of the peer's FIN.
+    let target = format!("{KERNEL}:8080");
+    succeeds(&lab.tcpkit(&["handshake", "-q", "--drop", "out:ack:#2-3", &target]));
+    let left = lab.command(&other, "ss").args(["-Htan", "state", "last-ack", "state", "close-wait"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "the peer is done");
+    lab.assert_undisturbed();
+}
+
+/// Nothing is left behind by a crash: the port is free at once, and what the peer still sends does no harm.
+#[test]
+#[ignore = "needs root and curl"]
+fn killed_in_the_middle_and_started_again_on_the_same_port() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 5_000_000);
+    lab.start_tcpkit(8080, &["serve", ".", "-p", "8080", "--link-rate", "10mbit"]);
+    let url = format!("http://{OURS}:8080/file");
+    let mut client = lab.command(&lab.other, "curl");
+    let client =
+        client.args(["-sS", "--max-time", "5", &url]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    let established = || lab.command(&lab.other, "ss").args(["-Htn", "state", "established"]).output().unwrap().stdout;
+    while established().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "no connection");
+    }
+    let pids = Command::new("ip").args(["netns", "pids", &lab.ours]).output().unwrap();
+    for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
+        run(&format!("kill -9 {pid}"));
+    }
+    for mut child in lab.children.drain(..) {
+        child.wait().unwrap();
+    }
+    lab.start_tcpkit(8080, &["serve", ".", "-p", "8080"]);
+    assert!(lab.curl(&lab.other, &url) == expected);
+    assert!(client.wait_with_output().unwrap().stdout.len() < expected.len());
+}
+
+#[test]
+#[ignore = "needs root, setcap and setpriv"]
+fn an_ordinary_user_with_the_capability_from_the_readme() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 1_000_000);
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(lab.folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let as_nobody = |capabilities: &str, args: &[&str]| {
+        let program = lab.path("tcpkit");
+        fs::copy(env!("CARGO_BIN_EXE_tcpkit"), &program).unwrap();
+        run(&format!("setcap {capabilities} {}", program.display()));
+        let mut command = lab.command(&lab.ours, "setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(args);
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let url = format!("http://{KERNEL}:8080/file");
+    let silent = as_nobody("cap_net_raw,cap_net_admin+ep", &["fetch", "-o", "got", &url]);
+    succeeds(&silent);
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    assert!(!String::from_utf8_lossy(&silent.stderr).contains("TTL"));
+    lab.assert_undisturbed();
+    // With less, a minimum TTL keeps the kernel silent; a peer that sends with TTL 255 is told of.
+    succeeds(&as_nobody("cap_net_raw+ep", &["fetch", "-o", "got", &url]));
+    lab.assert_undisturbed();
+    run(&format!("ip netns exec {other} sysctl -qw net.ipv4.ip_default_ttl=255"));
+    let loud = as_nobody("cap_net_raw+ep", &["handshake", &format!("{KERNEL}:8080")]);
+    let stderr = String::from_utf8_lossy(&loud.stderr);
+    assert!(stderr.contains("a peer's packets arrive with TTL 255"), "{stderr}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ use crate::app::server::{Notice, Service, serve};
 use crate::net::{Report, TcpListener, TcpStream, connect};
 use crate::wire::SeqNum;
 
+/// How long a server gets to close first, as we ask it to.
+const FAREWELL: Duration = Duration::from_millis(250);
 /// Redirects followed at most.
 const MOST_REDIRECTS: u32 = 10;
 
@@ -191,7 +193,11 @@ impl<'a> FetchRun<'a> {
                 kept.stream.abort();
             }
             done?;
-            Ok((clock.now().since(start), kept))
+            let elapsed = clock.now().since(start);
+            if self.args.app == FetchApp::Http {
+                clock.timeout(Some(FAREWELL), kept.stream.read_with(|_| 0)).await;
+            }
+            Ok((elapsed, kept))
         };
         let timed = clock.timeout(max_time, exchange);
         let outcome = self.session.run(timed);
@@ -232,11 +238,10 @@ impl<'a> FetchRun<'a> {
             Outcome::Interrupted(_) => self.session.close(Duration::from_secs(1))?,
             // No second is left for a farewell.
             Outcome::TimeUp => self.session.close(Duration::ZERO)?,
-            Outcome::Failed(_) | Outcome::Complete(_) => {
-                self.session.settle(patience)?;
-                let rto = ours.as_ref().map_or(Duration::ZERO, |report| report.rto);
-                self.session.linger(self.args.path.link.linger, rto)?;
-            }
+            Outcome::Failed(_) | Outcome::Complete(_) => self.session.settle(patience)?,
+        }
+        if !matches!(outcome, Outcome::Broken(_)) {
+            self.session.linger(self.args.path.link.linger, ours.as_ref())?;
         }
         let mut elapsed = so_far;
         let verdict = match outcome {
@@ -393,7 +398,9 @@ impl<'a> FetchRun<'a> {
             .uri(path)
             .header(header::HOST, authority)
             .header(header::USER_AGENT, concat!("tcpkit/", env!("CARGO_PKG_VERSION")))
-            .header(header::ACCEPT, "*/*");
+            .header(header::ACCEPT, "*/*")
+            // One request is all there will be. Who closes first waits in TIME-WAIT, and that is better done there.
+            .header(header::CONNECTION, "close");
         if let Some(range) = &self.args.range {
             request = request.header(header::RANGE, format!("bytes={range}"));
         } else if offset > 0 {

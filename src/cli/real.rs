@@ -20,8 +20,8 @@ const NETWORK_MTU: usize = 1500;
 struct Purpose {
     claims: Vec<SocketAddr>,
     attempts: Vec<Attempt>,
-    /// Which interface the hosts are behind whose addresses do not tell.
-    scopes: Vec<(IpAddr, u32)>,
+    /// The other hosts, and which interface each is behind.
+    hosts: Vec<(IpAddr, u32)>,
     mtu: usize,
 }
 
@@ -29,8 +29,13 @@ impl Options<'_> {
     /// Our side of a real connection to one of `remotes`.
     pub fn connect_to(&self, remotes: &[SocketAddr]) -> Result<Session, Failure> {
         let interface = self.interface()?;
+        if let Some(local) =
+            self.path.link.local.filter(|local| !local.is_loopback() && !raw::addresses().contains(local))
+        {
+            return Err(Failure::new(Exit::NotAllowed, format!("{local} is no address of this machine")));
+        }
         let routes = Routes::open().map_err(|error| Failure::connection("asking for routes", &error))?;
-        let mut purpose = Purpose { claims: Vec::new(), attempts: Vec::new(), scopes: Vec::new(), mtu: usize::MAX };
+        let mut purpose = Purpose { claims: Vec::new(), attempts: Vec::new(), hosts: Vec::new(), mtu: usize::MAX };
         let mut failure = None;
         let port = self.path.link.source_port.unwrap_or(0);
         for remote in remotes {
@@ -60,7 +65,7 @@ impl Options<'_> {
                 purpose.claims.push(local);
             }
             purpose.attempts.push(Attempt { local: Some(local), remote: *remote });
-            purpose.scopes.push((remote.ip(), route.interface));
+            purpose.hosts.push((remote.ip(), route.interface));
             purpose.mtu = purpose.mtu.min(if route.local { route.mtu.min(NETWORK_MTU) } else { route.mtu });
         }
         match failure {
@@ -80,7 +85,7 @@ impl Options<'_> {
         let interface = self.interface()?;
         let claims = match self.path.link.local {
             Some(local) => vec![local],
-            None => [raw::any(true), raw::any(false)].into_iter().filter(|any| self.path.link.speaks(*any)).collect(),
+            None => raw::unspecified().into_iter().filter(|any| self.path.link.speaks(*any)).collect(),
         };
         let mut claims: Vec<SocketAddr> = claims.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         for claim in &mut claims {
@@ -91,8 +96,8 @@ impl Options<'_> {
             }
         }
         let routes = Routes::open().map_err(|error| Failure::connection("asking for routes", &error))?;
-        let mtu = raw::smallest_mtu(&routes).unwrap_or(NETWORK_MTU);
-        self.open_raw(Purpose { claims, attempts: Vec::new(), scopes: Vec::new(), mtu }, interface)
+        let mtu = raw::smallest_mtu(&routes, interface.as_ref().map(|(_, index)| *index)).unwrap_or(NETWORK_MTU);
+        self.open_raw(Purpose { claims, attempts: Vec::new(), hosts: Vec::new(), mtu }, interface)
     }
 
     /// Name and index of --interface.
@@ -107,16 +112,16 @@ impl Options<'_> {
     fn open_raw(&self, purpose: Purpose, interface: Option<(String, u32)>) -> Result<Session, Failure> {
         self.sane()?;
         self.only_real()?;
-        let Purpose { claims, mut attempts, scopes, mtu: routed } = purpose;
+        let Purpose { claims, mut attempts, hosts, mtu: routed } = purpose;
         let mtu = self.path.link.mtu.map_or(routed, usize::from);
         let config = RawConfig { claims: claims.clone(), interface, mtu };
         let mut link = RawLink::open(config).map_err(|error| raw_failure(&error, &claims))?;
-        if !attempts.is_empty() {
-            link.expect_to_send();
+        if let Some((end, holder)) = claims.iter().find_map(|claim| Some((claim, holder::of_connections(*claim)?))) {
+            let message =
+                format!("port {} still has connections of {holder}; what comes for them would be ours", end.port());
+            return Err(Failure::new(Exit::NotAllowed, message));
         }
-        for (address, interface) in scopes {
-            link.note_scope(address, interface);
-        }
+        link.expect_to_send(&hosts);
         let settings = link.settings().clone();
         for attempt in &mut attempts {
             // Where any port would do, it is known now.
@@ -202,7 +207,7 @@ fn raw_failure(error: &io::Error, claims: &[SocketAddr]) -> Failure {
              Give it to the program:  sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit)\n  \
              or try a simulated wire, which needs none:  tcpkit fetch sim:FILE"
         ),
-        io::ErrorKind::AddrInUse => match holder::of_port(port) {
+        io::ErrorKind::AddrInUse => match claims.iter().find_map(|claim| holder::of_listener(*claim)) {
             Some(holder) => format!("port {port} is in use by {holder}"),
             None => format!("port {port} is in use by another program (sudo ss -ltnp 'sport = :{port}' says which)"),
         },

@@ -18,10 +18,10 @@ use crate::link::impair::{Impair, Impairments};
 use crate::link::record::{CaptureError, INTERFACES, Recorder};
 use crate::link::sim::{self, WireConfig};
 use crate::link::{Link, Observer};
-use crate::net::{Attempt, Host, Runtime, Stalled};
+use crate::net::{Attempt, Host, Report, Runtime, Stalled};
 use crate::random::{Random, entropy};
 use crate::stack::HostConfig;
-use crate::tcp::{Config, Secret, State};
+use crate::tcp::{CloseReason, Config, Secret, State};
 
 /// The simulated hosts' addresses, from the block for documentation (RFC 5737).
 pub const SIM_CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -32,6 +32,8 @@ const SIM_PORT: u16 = 80;
 
 /// The least time to linger: two retransmissions of a peer whose RTO is at the usual floor of 200 ms.
 const LINGER: Duration = Duration::from_millis(500);
+/// Who does not hear our acknowledgments for this long will not hear them (TIME-WAIT, as long as Linux has it).
+const LINGER_AT_MOST: Duration = Duration::from_secs(60);
 
 /// The options that say how packets travel.
 #[derive(Clone, Copy)]
@@ -255,11 +257,7 @@ impl Session {
                 clock.sleep(Duration::from_millis(10)).await;
             }
         };
-        // A signal ends the waiting, unless it is what the waiting is for.
-        match self.signals.exit() {
-            None => self.run(settled).map(drop),
-            Some(_) => self.runtime.block_on(settled).map_err(|error| loop_failure(&error)),
-        }
+        self.run_on(settled)
     }
 
     /// After a signal: every connection is closed (FIN), and reset if that takes longer than `grace`.
@@ -274,16 +272,27 @@ impl Session {
     /// Stays after the last FIN (raw): the kernel would answer a peer that did not get our last acknowledgment, and
     /// sends its FIN again, with a reset. Ends when no FIN has come for `wanted`, or, where that is left open, for three
     /// times our RTO or the peer's, as the gaps between its FINs show it.
-    pub fn linger(&mut self, wanted: Option<Duration>, rto: Duration) -> Result<(), Failure> {
+    pub fn linger(&mut self, wanted: Option<Duration>, ours: Option<&Report>) -> Result<(), Failure> {
         if self.claims.is_empty() {
             return Ok(());
         }
         let (host, clock) = (self.host.clone(), self.runtime.clock().clone());
         let last_fin = || host.inspect(|stack| stack.connections().filter_map(|(_, c)| c.time_wait_since()).max());
-        let Some(mut last) = last_fin() else { return Ok(()) };
-        let mut quiet = wanted.unwrap_or((rto * 3).max(LINGER));
+        let rto = ours.map_or(Duration::ZERO, |report| report.rto);
+        let begun = clock.now();
+        let (mut last, mut quiet) = match last_fin() {
+            Some(last) => (last, wanted.unwrap_or((rto * 3).max(LINGER))),
+            // Without TIME-WAIT nothing is missing. But of what was sent twice, or held back by an impairment, or cut
+            // off, answers may still be on their way, and these too the kernel would answer.
+            None => {
+                let cut_off = |report: &Report| matches!(report.ended, Some(CloseReason::Aborted));
+                let twice = ours.is_some_and(|report| report.stats.retransmits() > 0 || cut_off(report));
+                let stay = if twice || self.seed.is_some() { rto.max(LINGER / 2) } else { Duration::ZERO };
+                (begun, wanted.unwrap_or(stay))
+            }
+        };
         let lingering = async {
-            while clock.now() < last + quiet {
+            while clock.now() < last + quiet && clock.now() < begun + LINGER_AT_MOST {
                 clock.sleep_until(last + quiet).await;
                 let latest = last_fin().unwrap_or(last);
                 if wanted.is_none() {
@@ -293,7 +302,15 @@ impl Session {
                 last = latest;
             }
         };
-        self.run(lingering).map(drop)
+        self.run_on(lingering)
+    }
+
+    /// Runs `future` until it is ready or a signal comes, unless a signal is why it runs.
+    fn run_on(&mut self, future: impl Future<Output = ()>) -> Result<(), Failure> {
+        match self.signals.exit() {
+            None => self.run(future).map(drop),
+            Some(_) => self.runtime.block_on(future).map_err(|error| loop_failure(&error)),
+        }
     }
 }
 

@@ -101,6 +101,11 @@ impl HostTarget {
         let addresses: Vec<SocketAddr> = (self.host.as_str(), port)
             .to_socket_addrs()
             .map_err(|error| Failure::new(Exit::NameNotFound, format!("cannot find host '{}': {error}", self.host)))?
+            .map(|address| match address.ip().to_canonical() {
+                // An IPv4 address in IPv6 clothes.
+                IpAddr::V4(v4) => (v4, address.port()).into(),
+                IpAddr::V6(_) => address,
+            })
             .collect();
         let allowed: Vec<SocketAddr> = addresses.iter().copied().filter(|address| speaks(address.ip())).collect();
         if allowed.is_empty() {

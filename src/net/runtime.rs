@@ -263,21 +263,28 @@ impl Attached {
 
     fn send_out(&mut self, now: Time) -> io::Result<()> {
         let mut inner = self.host.lock();
-        while self.link.ready()
-            && let Some(outgoing) = inner.stack.poll_transmit(now)
-        {
-            if self.observers.is_empty() {
-                self.link.transmit(now, outgoing)?;
-                continue;
-            }
-            for packet in outgoing.packets() {
-                for observer in &mut self.observers {
-                    observer.on_packet(now, Direction::Out, &packet, outgoing.note.as_deref())?;
+        loop {
+            while self.link.ready()
+                && let Some(outgoing) = inner.stack.poll_transmit(now)
+            {
+                if self.observers.is_empty() {
+                    self.link.transmit(now, outgoing)?;
+                    continue;
                 }
-                self.link.send(now, packet)?;
+                for packet in outgoing.packets() {
+                    for observer in &mut self.observers {
+                        observer.on_packet(now, Direction::Out, &packet, outgoing.note.as_deref())?;
+                    }
+                    self.link.send(now, packet)?;
+                }
+            }
+            let blocked = !self.link.ready();
+            self.link.flush(now)?;
+            // What the stack kept while the link was blocked can leave now.
+            if !blocked || !self.link.ready() {
+                break;
             }
         }
-        self.link.flush(now)?;
         // Sending can end a connection (a reset): whoever waits for that is told.
         inner.wake();
         drop(inner);

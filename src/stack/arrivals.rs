@@ -228,6 +228,7 @@ impl Stack {
 fn impossible_source(src: IpAddr) -> bool {
     match src {
         IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
+        // An IPv4 address in IPv6 clothes is for programs, not for wires (RFC 4291 section 2.5.5.2).
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.to_ipv4_mapped().is_some(),
     }
 }

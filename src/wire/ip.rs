@@ -165,7 +165,7 @@ impl<'a> IpPacket<'a> {
                 allowed: "20 to 60 bytes",
             });
         }
-        let total = usize::from(view.get_total_length());
+        let total = length(view.get_total_length(), 0, bytes);
         if total < header_len {
             return Err(Malformed::Field {
                 what: "IPv4 total length",
@@ -193,7 +193,7 @@ impl<'a> IpPacket<'a> {
     fn parse_v6(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let truncated = Malformed::Truncated { what: "IPv6 header", needed: IPV6_HEADER, had: bytes.len() };
         let view = Ipv6Packet::new(bytes).ok_or(truncated)?;
-        let total = IPV6_HEADER + usize::from(view.get_payload_length());
+        let total = length(view.get_payload_length(), IPV6_HEADER, bytes);
         let mut rest = take(bytes, total, "IPv6 packet")?.get(IPV6_HEADER..).unwrap_or_default();
         let mut protocol = Protocol(view.get_next_header().0);
         let mut fragment = None;
@@ -230,6 +230,13 @@ impl<'a> IpPacket<'a> {
         }
         Err(Malformed::TooManyHeaders { limit: MAX_EXTENSION_HEADERS })
     }
+}
+
+/// The length of a packet that states `field` beside `header` bytes. A packet that is larger than the field can say
+/// states 0 and has the length that it has: a super-segment from the kernel.
+#[inline]
+fn length(field: u16, header: usize, bytes: &[u8]) -> usize {
+    if field == 0 && bytes.len() > usize::from(u16::MAX) { bytes.len() } else { header + usize::from(field) }
 }
 
 /// The length byte of an extension header, which is its second.

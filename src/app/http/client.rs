@@ -11,6 +11,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::server::into_io;
 use crate::net::TcpStream;
+use crate::tcp::CloseReason;
 
 /// What comes back, as it comes.
 pub trait Sink {
@@ -85,7 +86,9 @@ pub async fn fetch(stream: &TcpStream, request: Request<Empty<Bytes>>, sink: &mu
 fn head_error(stream: &TcpStream, error: hyper::Error) -> FetchError {
     let parse = error.is_parse();
     let ended = error.is_incomplete_message();
-    let error = into_io(error);
+    // What hyper calls canceled is a connection that ended under it.
+    let why = stream.report().ended.filter(|reason| *reason != CloseReason::Done).map(io::Error::from);
+    let error = why.unwrap_or_else(|| into_io(error));
     if ended && stream.report().stats.bytes_in == 0 {
         FetchError::EmptyReply
     } else if parse || ended {

@@ -1,6 +1,7 @@
-//! What the kernel is asked to pass to us: TCP to our ports, and ICMP errors.
+//! What the kernel is asked to pass to us: TCP to our ports and ICMP errors, and for the watch, of what leaves this
+//! host, resets from our ports and ICMP errors.
 //!
-//! One program for every kind of device, since it counts from the network header. A packet that it passes may still be
+//! One program for every kind of device, since they count from the network header. A packet that it passes may still be
 //! for another address, and is then left alone.
 
 use crate::link::sys::bpf::{self, Instruction};
@@ -16,37 +17,66 @@ const ICMPV6: u32 = 58;
 const EXTENSIONS: [u32; 5] = [0, 43, 44, 51, 60];
 /// Destination unreachable, time exceeded, parameter problem.
 const ICMP_ERRORS: [u32; 3] = [3, 11, 12];
+/// The RST bit, and which byte of a TCP header has it.
+const RST: (u32, u32) = (4, 13);
 /// ICMPv6 errors are those below 128 (RFC 4443 section 2.1).
 const ICMPV6_INFORMATION: u32 = 128;
 
-/// The program for packets of `family` to `ports`.
-pub fn filter(family: Family, ports: &[u16]) -> Vec<Instruction> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// Passes packets of `family` that are for `ports`, and ICMP errors.
+pub fn incoming(family: Family, ports: &[u16]) -> Vec<Instruction> {
     match family {
-        Family::V4 => v4(ports),
-        Family::V6 => v6(ports),
+        Family::V4 => v4(ports, Direction::In),
+        Family::V6 => v6(ports, Direction::In),
     }
 }
 
-fn v4(ports: &[u16]) -> Vec<Instruction> {
+/// Passes resets from `ports` and ICMP errors, of both families, that leave this host.
+pub fn leaving(ports: &[u16]) -> Vec<Instruction> {
+    let (v4, v6) = (v4(ports, Direction::Out), v6(ports, Direction::Out));
+    let program = [
+        bpf::op(bpf::LOAD_BYTE, bpf::PACKET_TYPE),
+        bpf::jump(bpf::EQUALS, u32::from(libc::PACKET_OUTGOING), 1, 0),
+        DROP,
+        bpf::op(bpf::LOAD_HALF, bpf::PROTOCOL),
+        bpf::jump(bpf::EQUALS, libc::ETH_P_IP as u32, 2, 0),
+        bpf::jump(bpf::EQUALS, libc::ETH_P_IPV6 as u32, 1 + v4.len() as u8, 0),
+        DROP,
+    ];
+    program.into_iter().chain(v4).chain(v6).collect()
+}
+
+fn v4(ports: &[u16], direction: Direction) -> Vec<Instruction> {
     let icmp: Vec<_> = index_v4_payload()
         .into_iter()
         .chain([bpf::op(bpf::LOAD_BYTE_INDEXED, bpf::NET)])
         .chain(one_of(&ICMP_ERRORS))
         .collect();
-    let port: Vec<_> = index_v4_payload()
-        .into_iter()
-        .chain([bpf::op(bpf::LOAD_HALF_INDEXED, bpf::NET.wrapping_add(2))])
-        .chain(one_of_ports(ports))
-        .collect();
+    let at = |offset: u32| bpf::NET.wrapping_add(offset);
+    let port = match direction {
+        Direction::In => vec![bpf::op(bpf::LOAD_HALF_INDEXED, at(2))],
+        Direction::Out => vec![
+            bpf::op(bpf::LOAD_BYTE_INDEXED, at(RST.1)),
+            bpf::op(bpf::AND, RST.0),
+            // Without the bit, what is compared with the ports is 0, which is none.
+            bpf::jump(bpf::EQUALS, 0, 1, 0),
+            bpf::op(bpf::LOAD_HALF_INDEXED, at(0)),
+        ],
+    };
+    let tcp: Vec<_> = index_v4_payload().into_iter().chain(port).chain(one_of_ports(ports)).collect();
     let program = [
-        bpf::op(bpf::LOAD_BYTE, bpf::NET.wrapping_add(9)),
+        bpf::op(bpf::LOAD_BYTE, at(9)),
         bpf::jump(bpf::EQUALS, ICMP, 1, 0),
         bpf::jump(bpf::EQUALS, TCP, icmp.len() as u8, icmp.len() as u8 - 1),
     ];
     // Fragments other than the first have no ports.
-    let first =
-        [bpf::op(bpf::LOAD_HALF, bpf::NET.wrapping_add(6)), bpf::jump(bpf::HAS_BITS, 0x1fff, port.len() as u8 - 1, 0)];
-    program.into_iter().chain(icmp).chain(first).chain(port).collect()
+    let first = [bpf::op(bpf::LOAD_HALF, at(6)), bpf::jump(bpf::HAS_BITS, 0x1fff, tcp.len() as u8 - 1, 0)];
+    program.into_iter().chain(icmp).chain(first).chain(tcp).collect()
 }
 
 /// X = length of the IPv4 header.
@@ -54,14 +84,19 @@ fn index_v4_payload() -> [Instruction; 4] {
     [bpf::op(bpf::LOAD_BYTE, bpf::NET), bpf::op(bpf::AND, 15), bpf::op(bpf::SHIFT_LEFT, 2), bpf::op(bpf::TO_INDEX, 0)]
 }
 
-fn v6(ports: &[u16]) -> Vec<Instruction> {
-    let tcp = [bpf::op(bpf::LOAD_HALF, bpf::NET.wrapping_add(42))].into_iter().chain(one_of_ports(ports));
-    let icmp = [
-        bpf::op(bpf::LOAD_BYTE, bpf::NET.wrapping_add(40)),
-        bpf::jump(bpf::AT_LEAST, ICMPV6_INFORMATION, 1, 0),
-        TAKE,
-        DROP,
-    ];
+fn v6(ports: &[u16], direction: Direction) -> Vec<Instruction> {
+    let at = |offset: u32| bpf::NET.wrapping_add(40 + offset);
+    let port = match direction {
+        Direction::In => vec![bpf::op(bpf::LOAD_HALF, at(2))],
+        Direction::Out => vec![
+            bpf::op(bpf::LOAD_BYTE, at(RST.1)),
+            bpf::op(bpf::AND, RST.0),
+            bpf::jump(bpf::EQUALS, 0, 1, 0),
+            bpf::op(bpf::LOAD_HALF, at(0)),
+        ],
+    };
+    let tcp = port.into_iter().chain(one_of_ports(ports));
+    let icmp = [bpf::op(bpf::LOAD_BYTE, at(0)), bpf::jump(bpf::AT_LEAST, ICMPV6_INFORMATION, 1, 0), TAKE, DROP];
     let extensions = one_of(&EXTENSIONS);
     let program = [
         bpf::op(bpf::LOAD_BYTE, bpf::NET.wrapping_add(6)),
@@ -90,10 +125,20 @@ mod tests {
     use super::*;
     use crate::wire::ip::{IpHeader, Protocol};
 
-    /// Runs a program over an IP packet, as the kernel would.
     fn passes(program: &[Instruction], packet: &[u8]) -> bool {
+        run(program, libc::PACKET_HOST, packet)
+    }
+
+    /// Runs a program over an IP packet, as the kernel would.
+    fn run(program: &[Instruction], packet_type: u8, packet: &[u8]) -> bool {
         let (mut a, mut x, mut at) = (0u32, 0u32, 0usize);
         let load = |offset: u32, len: usize| -> Option<u32> {
+            match offset {
+                bpf::PACKET_TYPE => return Some(u32::from(packet_type)),
+                bpf::PROTOCOL if packet[0] >> 4 == 4 => return Some(libc::ETH_P_IP as u32),
+                bpf::PROTOCOL => return Some(libc::ETH_P_IPV6 as u32),
+                _ => {}
+            }
             let start = offset.wrapping_sub(bpf::NET) as usize;
             let bytes = packet.get(start..start + len)?;
             Some(bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
@@ -146,26 +191,45 @@ mod tests {
     #[test]
     fn tcp_to_our_ports_and_icmp_errors_pass_and_nothing_else() {
         for (family, v6) in [(Family::V4, false), (Family::V6, true)] {
-            let program = filter(family, &[80, 8080]);
+            let program = incoming(family, &[80, 8080]);
             let passes = |protocol, payload: &[u8]| passes(&program, &packet(v6, protocol, payload));
             assert!(passes(Protocol::TCP, &to_port(80)) && passes(Protocol::TCP, &to_port(8080)), "{family:?}");
             assert!(!passes(Protocol::TCP, &to_port(81)), "{family:?}");
             assert!(!passes(Protocol(17), &to_port(80)), "UDP, {family:?}");
             assert!(!passes(Protocol::TCP, &[0, 1, 0]), "cut short, {family:?}");
         }
-        let v4 = filter(Family::V4, &[80]);
+        let v4 = incoming(Family::V4, &[80]);
         for (kind, expected) in [(3, true), (11, true), (12, true), (0, false), (8, false), (5, false)] {
             assert_eq!(passes(&v4, &packet(false, Protocol::ICMP, &[kind, 0, 0, 0])), expected, "type {kind}");
         }
-        let v6 = filter(Family::V6, &[80]);
+        let v6 = incoming(Family::V6, &[80]);
         for (kind, expected) in [(1, true), (2, true), (4, true), (128, false), (135, false)] {
             assert_eq!(passes(&v6, &packet(true, Protocol::ICMPV6, &[kind, 0, 0, 0])), expected, "type {kind}");
         }
     }
 
     #[test]
+    fn of_what_leaves_only_resets_from_our_ports_and_icmp_errors_pass() {
+        for (family, v6) in [(Family::V4, false), (Family::V6, true)] {
+            let program = leaving(&[80, 8080]);
+            let passes = |port: u16, flags: u8| {
+                let mut segment = [0; 20];
+                segment[..2].copy_from_slice(&port.to_be_bytes());
+                segment[13] = flags;
+                run(&program, libc::PACKET_OUTGOING, &packet(v6, Protocol::TCP, &segment))
+            };
+            assert!(passes(8080, 0x04) && passes(80, 0x14), "{family:?}");
+            assert!(!passes(80, 0x12), "no RST, {family:?}");
+            assert!(!passes(81, 0x04), "another's port, {family:?}");
+            let error = if v6 { (Protocol::ICMPV6, 1) } else { (Protocol::ICMP, 3) };
+            assert!(run(&program, libc::PACKET_OUTGOING, &packet(v6, error.0, &[error.1, 0])), "{family:?}");
+            assert!(!run(&program, libc::PACKET_HOST, &packet(v6, error.0, &[error.1, 0])), "coming, {family:?}");
+        }
+    }
+
+    #[test]
     fn ipv4_options_are_skipped_and_later_fragments_dropped() {
-        let program = filter(Family::V4, &[80]);
+        let program = incoming(Family::V4, &[80]);
         let mut with_options = packet(false, Protocol::TCP, &[&[1; 4][..], &to_port(80)].concat());
         with_options[0] = 0x46;
         assert!(passes(&program, &with_options));
@@ -178,7 +242,7 @@ mod tests {
 
     #[test]
     fn ipv6_with_extension_headers_is_for_us_to_read() {
-        let program = filter(Family::V6, &[80]);
+        let program = incoming(Family::V6, &[80]);
         for (number, expected) in [(0, true), (43, true), (44, true), (60, true), (51, true), (59, false)] {
             assert_eq!(passes(&program, &packet(true, Protocol(number), &[6, 0, 0, 0])), expected, "header {number}");
         }

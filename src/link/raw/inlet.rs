@@ -6,12 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::filter::filter;
+use super::filter;
+use super::watch::Watch;
 use crate::link::Wait;
 use crate::link::sys::receive::{self, Family, HEAD, Received, VNET_HEADER};
+use crate::link::sys::send;
 use crate::time::Time;
 use crate::wire::packet::ChecksumState;
-use crate::wire::{IpPacket, Meta, Packet};
+use crate::wire::{IpPacket, Meta, Packet, Protocol};
 
 /// Room for the largest packet that the kernel hands over, with BIG TCP; only what is filled is ever touched.
 const BUFFER: usize = 256 << 10;
@@ -19,6 +21,8 @@ const BUFFER: usize = 256 << 10;
 const BUFFERS: usize = 32;
 /// What we ask the kernel to keep for us while we are busy.
 const RECEIVE_BUFFER: i32 = 16 << 20;
+/// Batches that are read in search of a packet for us.
+const MOST_BATCHES: u32 = 8;
 /// The virtio-net header's flag that says: the checksum was left to hardware.
 const NEEDS_CSUM: u8 = 1;
 /// Addresses of the host are read again no sooner, however many packets come for others.
@@ -33,8 +37,14 @@ pub struct Inlet {
     buffers: Vec<Vec<u8>>,
     received: VecDeque<Received>,
     dropped: u64,
-    /// The highest TTL seen on a TCP packet.
+    /// The highest TTL seen on a TCP packet for us.
     pub highest_ttl: u8,
+    /// At the start, for what leaves in our name.
+    pub watch: Option<Watch>,
+    /// Which socket is read first: each in turn, so that none starves.
+    first: usize,
+    /// Since when the sockets may hold packets: what they hold has not arrived before.
+    emptied: Time,
 }
 
 impl Inlet {
@@ -47,17 +57,22 @@ impl Inlet {
             ports.sort_unstable();
             ports.dedup();
             if !ports.is_empty() {
-                sockets.push(receive::packet_socket(family, interface, &filter(family, &ports), RECEIVE_BUFFER)?);
+                let filter = filter::incoming(family, &ports);
+                sockets.push(receive::packet_socket(family.protocol(), interface, &filter, RECEIVE_BUFFER)?);
             }
         }
+        let ports: Vec<u16> = claims.iter().map(SocketAddr::port).collect();
         Ok(Inlet {
             sockets,
+            watch: Some(Watch::open(&ports)?),
             claims,
             addresses: Addresses::default(),
             buffers: Vec::new(),
             received: VecDeque::new(),
             dropped: 0,
             highest_ttl: 0,
+            first: 0,
+            emptied: Time::ZERO,
         })
     }
 
@@ -68,9 +83,16 @@ impl Inlet {
         Ok(sizes?.into_iter().min().unwrap_or(0) / 2)
     }
 
+    /// A socket that can send frames as well.
+    pub fn socket(&self) -> io::Result<Option<OwnedFd>> {
+        let Some(socket) = self.sockets.first() else { return Ok(None) };
+        send::set_send_buffer(socket)?;
+        socket.try_clone().map(Some)
+    }
+
     /// The next packet for us.
     pub fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
-        loop {
+        for _ in 0..MOST_BATCHES {
             while let Some(received) = self.received.pop_front() {
                 match self.read(now, received) {
                     Ok(packet) => return Ok(Some(packet)),
@@ -80,14 +102,20 @@ impl Inlet {
             if self.buffers.is_empty() {
                 self.buffers.extend((0..BUFFERS).map(|_| Vec::with_capacity(BUFFER)));
             }
+            self.watch = self.watch.take().and_then(|mut watch| (!watch.is_over(now)).then_some(watch));
+            let sockets = self.sockets.iter().chain(self.watch.as_ref().and_then(Watch::socket));
+            self.first = (self.first + 1) % sockets.clone().count().max(1);
             let mut count = 0;
-            for socket in &self.sockets {
+            for socket in sockets.clone().skip(self.first).chain(sockets.take(self.first)) {
                 count += receive::receive(socket, &mut self.buffers, &mut self.received)?;
             }
             if count == 0 {
+                self.emptied = now;
                 return Ok(None);
             }
         }
+        // All of it for others: they are not to keep us from our own work.
+        Ok(None)
     }
 
     /// Takes back a packet's buffer.
@@ -98,7 +126,8 @@ impl Inlet {
     }
 
     pub fn waits(&self) -> impl Iterator<Item = Wait> {
-        self.sockets.iter().map(|socket| Wait { descriptor: socket.as_raw_fd(), to_write: false })
+        let watch = self.watch.as_ref().and_then(Watch::socket);
+        self.sockets.iter().chain(watch).map(|socket| Wait { descriptor: socket.as_raw_fd(), to_write: false })
     }
 
     /// Packets that the kernel dropped before we saw them.
@@ -113,8 +142,8 @@ impl Inlet {
         let segment_size = u16::from_ne_bytes([received.head[4], received.head[5]]);
         let unfilled = received.head[0] & NEEDS_CSUM != 0;
         let meta = Meta {
-            // The kernel's clock may be set; ours never goes back, and no packet comes from the future.
-            arrived: received.arrived.map(|arrived| Time::from_nanos(arrived).min(now)),
+            // The kernel's clock may be set, back and forth; ours never goes back.
+            arrived: received.arrived.map(|arrived| Time::from_nanos(arrived).clamp(self.emptied, now)),
             interface: received.interface,
             checksum: match (unfilled, received.verified) {
                 (true, _) => ChecksumState::Unfilled,
@@ -126,24 +155,35 @@ impl Inlet {
         };
         let (hardware, packet_type) = (received.hardware, received.packet_type);
         let bytes = ip_packet(received);
+        if packet_type == libc::PACKET_OUTGOING
+            && let Some(watch) = &mut self.watch
+        {
+            watch.on_left(&bytes);
+        }
         let ours = packet_type == libc::PACKET_HOST
             && IpPacket::addresses(&bytes)
-                .is_some_and(|(src, dst)| possible(src, dst, hardware) && self.is_ours(now, dst));
+                .is_some_and(|(src, dst)| possible(src, dst, hardware) && self.is_ours(now, dst, meta.interface));
         if !ours {
             return Err(bytes);
         }
-        let ttl = if bytes[0] >> 4 == 4 { bytes[8] } else { bytes[7] };
-        self.highest_ttl = self.highest_ttl.max(ttl);
+        if let Some(watch) = &mut self.watch {
+            watch.on_received();
+        }
+        let (ttl, protocol) = if bytes[0] >> 4 == 4 { (bytes[8], bytes[9]) } else { (bytes[7], bytes[6]) };
+        if Protocol(protocol) == Protocol::TCP {
+            self.highest_ttl = self.highest_ttl.max(ttl);
+        }
         Ok(Packet { bytes, meta })
     }
 
     /// Whether a packet to `dst` is for an end of ours. Ports are not looked at: the filter has, and an ICMP error has
     /// none.
-    fn is_ours(&mut self, now: Time, dst: IpAddr) -> bool {
+    fn is_ours(&mut self, now: Time, dst: IpAddr, interface: u32) -> bool {
         let addresses = &mut self.addresses;
-        self.claims.iter().any(|claim| match claim.ip() {
-            ip if ip.is_unspecified() => ip.is_ipv4() == dst.is_ipv4() && addresses.contains(now, dst),
-            ip => ip == dst,
+        self.claims.iter().any(|claim| match claim {
+            claim if claim.ip().is_unspecified() => claim.is_ipv4() == dst.is_ipv4() && addresses.contains(now, dst),
+            SocketAddr::V6(v6) if v6.scope_id() > 0 => v6.scope_id() == interface && *v6.ip() == dst,
+            claim => claim.ip() == dst,
         })
     }
 }
@@ -164,12 +204,22 @@ fn ip_packet(received: Received) -> Vec<u8> {
         _ => None,
     };
     // What follows a packet is the frame's padding; packets that are larger than their length can say are not padded.
-    if rest.len() <= usize::from(u16::MAX)
-        && let Some(stated) = stated
-    {
-        rest.truncate(stated);
+    match stated {
+        Some(stated) if rest.len() <= usize::from(u16::MAX) => rest.truncate(stated),
+        Some(_) => drop_jumbo_header(&mut rest),
+        None => {}
     }
     rest
+}
+
+/// BIG TCP over IPv6: the kernel says the length in a hop-by-hop header of its own (RFC 2675), which no wire has seen.
+fn drop_jumbo_header(packet: &mut Vec<u8>) {
+    const NEXT_HEADER: usize = 6;
+    const JUMBO: [u8; 2] = [0xc2, 4];
+    if packet.get(NEXT_HEADER) == Some(&0) && packet.get(42..44) == Some(&JUMBO) {
+        packet[NEXT_HEADER] = packet[40];
+        packet.drain(40..48);
+    }
 }
 
 /// Loopback addresses belong to the loopback device (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3): from a wire

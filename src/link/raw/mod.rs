@@ -11,15 +11,17 @@
 //! | `inlet`  | packets in |
 //! | `outlet` | packets out |
 //! | `route`  | what the kernel knows about the way to a host |
+//! | `watch`  | does something on this host answer for our ports? |
 
 mod filter;
 mod inlet;
 mod outlet;
 mod route;
+mod watch;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use super::sys::guard;
@@ -85,11 +87,15 @@ pub fn interface_index(name: &str) -> Option<u32> {
     pnet::datalink::interfaces().into_iter().find(|interface| interface.name == name).map(|interface| interface.index)
 }
 
-/// The smallest MTU among the interfaces that are up and have an address: what everybody can be answered with.
-pub fn smallest_mtu(routes: &Routes) -> Option<usize> {
+/// The smallest MTU among the interfaces that are up and have an address, loopback apart, or that of `only`: what
+/// everybody can be answered with.
+pub fn smallest_mtu(routes: &Routes, only: Option<u32>) -> Option<usize> {
     let interfaces = pnet::datalink::interfaces();
-    let ours = interfaces.iter().filter(|interface| interface.is_up() && !interface.ips.is_empty());
-    ours.filter_map(|interface| routes.device(interface.index).ok()).map(|device| device.mtu).min()
+    let used = interfaces.iter().filter(|interface| match only {
+        Some(index) => interface.index == index,
+        None => interface.is_up() && !interface.ips.is_empty() && !interface.is_loopback(),
+    });
+    used.filter_map(|interface| routes.device(interface.index).ok()).map(|device| device.mtu).min()
 }
 
 impl RawLink {
@@ -99,9 +105,12 @@ impl RawLink {
         let has = |v4: bool| claims.iter().any(|claim| claim.is_ipv4() == v4);
         // What needs privilege comes first, so that its lack is what the error says.
         let by = interface.as_ref().map(|(name, index)| (name.as_str(), *index));
-        let outlet = Outlet::open(has(true), has(false), by)?;
+        let mut outlet = Outlet::open(has(true), has(false), by)?;
         let (guards, claims, kind) = guard_all(&claims)?;
         let inlet = Inlet::open(claims.clone(), by.map_or(0, |(_, index)| index))?;
+        if let Some(socket) = inlet.socket()? {
+            outlet.send_frames_by(socket);
+        }
         let settings = RawSettings { claims, guard: kind, mtu, window: inlet.window()? };
         Ok(RawLink {
             _guards: guards,
@@ -120,14 +129,11 @@ impl RawLink {
         self.split = true;
     }
 
-    /// The link is for a connection that we open: if its first packet cannot leave, that is an error.
-    pub fn expect_to_send(&mut self) {
-        self.outlet.expect_to_send();
-    }
-
-    /// The host with this address is behind that interface: link-local addresses do not tell.
-    pub fn note_scope(&mut self, address: IpAddr, interface: u32) {
-        self.outlet.note_scope(address, interface);
+    /// The link is for a connection to one of these hosts, each behind that interface: if the first packet can leave to
+    /// none of them, that is an error.
+    pub fn expect_to_send(&mut self, hosts: &[(IpAddr, u32)]) {
+        hosts.iter().for_each(|(host, interface)| self.outlet.set_scope(*host, *interface));
+        self.outlet.expect_to_send(hosts.iter().map(|(host, _)| *host).collect());
     }
 
     /// What opening settled.
@@ -172,24 +178,25 @@ fn try_to_guard_all(claims: &[SocketAddr]) -> io::Result<(Vec<OwnedFd>, Vec<Sock
                 guards.push(guard);
                 bound.push(address);
             }
-            // A host without IPv6 is served by IPv4 alone.
-            Err(error) if wanted.ip().is_unspecified() && !bound.is_empty() && is_missing_family(&error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok((guards, bound, kind))
 }
 
-fn is_missing_family(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.to_string().starts_with("socket:")
-}
-
 impl Link for RawLink {
     fn send(&mut self, _now: Time, packet: Packet) -> io::Result<()> {
+        if let Some(watch) = &mut self.inlet.watch {
+            watch.on_sent(&packet.bytes);
+        }
         self.outlet.send(packet)
     }
 
     fn transmit(&mut self, now: Time, outgoing: Outgoing) -> io::Result<()> {
+        if outgoing.tcp.flags.rst() {
+            // As a packet, so that it is known for ours when the kernel shows what has left.
+            return outgoing.packets().try_for_each(|packet| self.send(now, packet));
+        }
         self.outlet.transmit(now, outgoing)
     }
 
@@ -217,6 +224,10 @@ impl Link for RawLink {
         Ok(self.parts.pop_front())
     }
 
+    fn poll_timeout(&self) -> Option<Time> {
+        self.inlet.watch.as_ref()?.until()
+    }
+
     fn recycle(&mut self, packet: Packet) {
         self.inlet.recycle(packet);
     }
@@ -234,19 +245,28 @@ impl Link for RawLink {
     }
 
     fn poll_warning(&mut self) -> Option<String> {
-        if self.warned_of_ttl || self.settings.guard != Guard::MinimumTtl || self.inlet.highest_ttl < u8::MAX {
-            return None;
+        let by_ttl = self.settings.guard == Guard::MinimumTtl && self.inlet.highest_ttl == u8::MAX;
+        if by_ttl && !std::mem::replace(&mut self.warned_of_ttl, true) {
+            return Some(
+                "a peer's packets arrive with TTL 255, and those the kernel answers in our name, with resets; the \
+                 capability CAP_NET_ADMIN lets us keep it silent:\n  \
+                 sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit)"
+                    .into(),
+            );
         }
-        self.warned_of_ttl = true;
-        Some(
-            "a peer's packets arrive with TTL 255, and to those the kernel answers for our port, with resets; \
-             the capability CAP_NET_ADMIN would keep it silent: sudo setcap cap_net_raw,cap_net_admin+ep ..."
-                .into(),
-        )
+        let answer = self.inlet.watch.as_mut()?.take().filter(|_| !by_ttl)?;
+        let (port, to) = (answer.port, answer.to);
+        let what = if answer.reset { "a reset" } else { "an ICMP error" };
+        Some(format!(
+            "a firewall on this host answered {to} in our name, with {what}. It must accept what comes for our port, \
+             {port} (--source-port keeps it the same), before the rule that rejects (sudo nft list ruleset):\n  \
+             sudo nft insert rule inet filter input tcp dport {port} accept"
+        ))
     }
 }
 
-/// The unspecified address of a family.
-pub fn any(v4: bool) -> IpAddr {
-    if v4 { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() }
+/// The unspecified addresses of the families that this host speaks.
+pub fn unspecified() -> Vec<IpAddr> {
+    let both = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
+    both.into_iter().filter(|any| UdpSocket::bind((*any, 0)).is_ok()).collect()
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::route::Routes;
+use super::route::{Routes, has_ipsec_policies};
 use crate::link::Wait;
 use crate::link::sys::receive::{Family, VNET_HEADER};
 use crate::link::sys::send::{self, Destination, Message};
@@ -31,7 +31,8 @@ const MOST_WAITING: usize = 4096;
 pub struct Outlet {
     v4: Option<OwnedFd>,
     v6: Option<OwnedFd>,
-    frames: OwnedFd,
+    /// The socket that packets come in by sends frames as well: each socket more is 15 ms of kernel's work at the end.
+    frames: Option<OwnedFd>,
     routes: Routes,
     interface: Option<u32>,
     /// What waits to be sent, and how many packets that is.
@@ -42,8 +43,9 @@ pub struct Outlet {
     ways: HashMap<IpAddr, Way>,
     /// Which interface link-local addresses are behind.
     scopes: HashMap<Ipv6Addr, u32>,
-    /// The first packet is ours to send: a failure to is final.
-    expects_to_send: bool,
+    fixed_scopes: HashMap<Ipv6Addr, u32>,
+    /// Where the first packet is ours to send: a failure to is final when it is one everywhere.
+    expected: Vec<IpAddr>,
 }
 
 /// How super-segments reach a host: in frames with this header by this interface, if at all.
@@ -104,7 +106,7 @@ impl Outlet {
         Ok(Outlet {
             v4: open(v4, Family::V4)?,
             v6: open(v6, Family::V6)?,
-            frames: send::frame_socket()?,
+            frames: None,
             routes: Routes::open()?,
             interface: interface.map(|(_, index)| index),
             queue: VecDeque::new(),
@@ -112,16 +114,29 @@ impl Outlet {
             blocked: None,
             ways: HashMap::new(),
             scopes: HashMap::new(),
-            expects_to_send: false,
+            fixed_scopes: HashMap::new(),
+            expected: Vec::new(),
         })
     }
 
-    /// If the first packet cannot leave, that is an error.
-    pub fn expect_to_send(&mut self) {
-        self.expects_to_send = true;
+    /// Super-segments may leave in frames, by this packet socket.
+    pub fn send_frames_by(&mut self, socket: OwnedFd) {
+        self.frames = Some(socket);
     }
 
-    /// A packet from `address` came by `interface`: that is where the answers go.
+    /// If the first packet can leave to none of these hosts, that is an error.
+    pub fn expect_to_send(&mut self, hosts: Vec<IpAddr>) {
+        self.expected = hosts;
+    }
+
+    /// The host with this address is behind that interface.
+    pub fn set_scope(&mut self, address: IpAddr, interface: u32) {
+        if let IpAddr::V6(v6) = address {
+            self.fixed_scopes.insert(v6, interface);
+        }
+    }
+
+    /// A packet from `address` came by `interface`: that is where the answers go, if nothing else is settled.
     pub fn note_scope(&mut self, address: IpAddr, interface: u32) {
         if let IpAddr::V6(v6) = address
             && v6.is_unicast_link_local()
@@ -131,6 +146,11 @@ impl Outlet {
             }
             self.scopes.insert(v6, interface);
         }
+    }
+
+    fn scope(&self, address: Ipv6Addr) -> Option<u32> {
+        let known = self.fixed_scopes.get(&address).or_else(|| self.scopes.get(&address)).copied();
+        known.or(self.interface).filter(|_| address.is_unicast_link_local())
     }
 
     /// Takes a packet to be sent.
@@ -174,7 +194,7 @@ impl Outlet {
             let socket = first.socket;
             match self.send_run(socket) {
                 Ok(sent) => {
-                    self.expects_to_send = false;
+                    self.expected.clear();
                     self.forget(sent);
                 }
                 Err(error) => match error.raw_os_error() {
@@ -255,10 +275,14 @@ impl Outlet {
         // One peer that cannot be reached is no reason to leave the others: lost, as on any wire. But when nothing of
         // ours has ever left, it will not by trying again, and the error says why.
         let Destination::Host(to) = to else { return Ok(()) };
-        if !self.expects_to_send || error.raw_os_error() == Some(libc::ENOBUFS) {
+        let to = to.ip();
+        if !self.expected.contains(&to) || error.raw_os_error() == Some(libc::ENOBUFS) {
             return Ok(());
         }
-        let to = to.ip();
+        self.expected.retain(|host| *host != to);
+        if !self.expected.is_empty() {
+            return Ok(());
+        }
         Err(match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => io::Error::new(
                 io::ErrorKind::PermissionDenied,
@@ -272,11 +296,7 @@ impl Outlet {
         match dst {
             IpAddr::V4(v4) => (Socket::V4, Destination::Host((v4, 0).into())),
             IpAddr::V6(v6) => {
-                let scope = if v6.is_unicast_link_local() {
-                    self.scopes.get(&v6).copied().or(self.interface).unwrap_or(0)
-                } else {
-                    0
-                };
+                let scope = self.scope(v6).unwrap_or(0);
                 (Socket::V6, Destination::Host(SocketAddr::V6(SocketAddrV6::new(v6, 0, 0, scope))))
             }
         }
@@ -286,7 +306,7 @@ impl Outlet {
         match socket {
             Socket::V4 => self.v4.as_ref(),
             Socket::V6 => self.v6.as_ref(),
-            Socket::Frames => Some(&self.frames),
+            Socket::Frames => self.frames.as_ref(),
         }
     }
 
@@ -305,14 +325,14 @@ impl Outlet {
     }
 
     fn ask_for_frame(&self, src: IpAddr, dst: IpAddr) -> Option<Frame> {
-        // Frames do not pass the firewall's output side. Where connections are tracked, the answers to what it has not
-        // seen would count as invalid.
-        if connections_are_tracked() {
+        // Frames pass neither the firewall's output side nor IPsec. Where connections are tracked, the answers to what
+        // has not been seen would count as invalid; and what is to be encrypted must not leave in the clear.
+        if connections_are_tracked() || has_ipsec_policies() {
             return None;
         }
         let scope = match dst {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => self.scopes.get(&v6).copied(),
-            _ => None,
+            IpAddr::V6(v6) => self.scope(v6),
+            IpAddr::V4(_) => None,
         };
         let route = self.routes.to((dst, 0).into(), Some(src), self.interface.or(scope)).ok()?;
         // What is sent to ourselves in frames is taken for an impostor's.

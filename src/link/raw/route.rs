@@ -8,9 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType, RouteVia};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::protocols::{NETLINK_ROUTE, NETLINK_XFRM};
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress};
 
 /// The way to a host.
@@ -82,7 +82,9 @@ impl Routes {
             match attribute {
                 RouteAttribute::Oif(index) => device = index,
                 RouteAttribute::Gateway(address) => gateway = ip(&address),
-                RouteAttribute::Via(_) => return Err(io::ErrorKind::Unsupported.into()),
+                // The next hop may be of the other family.
+                RouteAttribute::Via(RouteVia::Inet(v4)) => gateway = Some(v4.into()),
+                RouteAttribute::Via(RouteVia::Inet6(v6)) => gateway = Some(v6.into()),
                 RouteAttribute::PrefSource(address) => preferred = preferred.or(ip(&address)),
                 RouteAttribute::Metrics(metrics) => {
                     mtu = metrics.iter().find_map(|metric| match metric {
@@ -164,6 +166,40 @@ impl Routes {
             NetlinkPayload::Error(error) => Err(error.to_io()),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+}
+
+/// Whether IPsec policies apply to what leaves this network namespace, or may, for who may not ask.
+pub fn has_ipsec_policies() -> bool {
+    /// XFRM_MSG_GETSPDINFO, with its header (length, type, flags, sequence number, port) and its flags.
+    const QUESTION: [u8; 20] = {
+        let mut message = [0; 20];
+        message[0] = 20u32.to_ne_bytes()[0];
+        message[3] = 20u32.to_ne_bytes()[3];
+        let kind = 0x25u16.to_ne_bytes();
+        (message[4], message[5]) = (kind[0], kind[1]);
+        let flags = NLM_F_REQUEST.to_ne_bytes();
+        (message[6], message[7]) = (flags[0], flags[1]);
+        message
+    };
+    const NEW_SPD_INFO: u16 = 0x24;
+    /// Where the answer counts the outgoing policies: behind the header, its flags, an attribute's header and the count
+    /// of the incoming ones.
+    const OUTGOING: usize = 16 + 4 + 4 + 4;
+    let Ok(mut socket) = Socket::new(NETLINK_XFRM) else {
+        // A kernel without IPsec.
+        return false;
+    };
+    let mut answer = Vec::with_capacity(ANSWER);
+    let asked = socket
+        .bind_auto()
+        .and_then(|_| socket.connect(&NetlinkAddress::new(0, 0)))
+        .and_then(|()| socket.send(&QUESTION, 0))
+        .and_then(|_| socket.recv(&mut answer, 0));
+    let field = |at: usize, len: usize| answer.get(at..at + len);
+    match (asked, field(4, 2), field(OUTGOING, 4)) {
+        (Ok(_), Some(kind), Some(count)) if kind == NEW_SPD_INFO.to_ne_bytes() => count != [0; 4],
+        _ => true,
     }
 }
 

@@ -5,6 +5,12 @@ pub use libc::sock_filter as Instruction;
 /// Where the network header starts, for absolute loads (SKF_NET_OFF): independent of the link layer.
 pub const NET: u32 = -0x10_0000i32 as u32;
 
+/// Where a packet's type (PACKET_*) is, for absolute loads (SKF_AD_OFF + SKF_AD_PKTTYPE).
+pub const PACKET_TYPE: u32 = -0x1000i32 as u32 + 4;
+
+/// Where the link layer's protocol (ETH_P_*) is, for absolute loads (SKF_AD_OFF + SKF_AD_PROTOCOL).
+pub const PROTOCOL: u32 = -0x1000i32 as u32;
+
 /// An instruction.
 pub const fn op(code: u16, k: u32) -> Instruction {
     Instruction { code, jt: 0, jf: 0, k }

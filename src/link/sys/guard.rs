@@ -24,7 +24,10 @@ const IPV6_MINHOPCOUNT: i32 = 73;
 pub fn guard_port(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr, Guard)> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let socket = open(family, libc::SOCK_STREAM, 0)?;
-    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32, "SO_REUSEADDR")?;
+    if address.port() != 0 {
+        // A port that the kernel remembers in TIME-WAIT can be had; one that it chooses itself should be free of that.
+        set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32, "SO_REUSEADDR")?;
+    }
     if address.is_ipv6() {
         // IPv4 has a guard of its own: the minimum TTL of an IPv6 socket would not hold for it.
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &1i32, "IPV6_V6ONLY")?;

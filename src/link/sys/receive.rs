@@ -53,10 +53,10 @@ impl Family {
     }
 }
 
-/// Opens a socket that sees all packets of a family which `filter` passes, on one interface or (0) on every one, with
-/// offload metadata and arrival times; not the ones that leave.
+/// Opens a socket that sees all packets of a protocol (ETH_P_*) which `filter` passes, on one interface or (0) on every
+/// one, with offload metadata and arrival times. It sees what leaves only with ETH_P_ALL.
 pub fn packet_socket(
-    family: Family,
+    protocol: i32,
     interface: u32,
     filter: &[Instruction],
     receive_buffer: i32,
@@ -64,12 +64,14 @@ pub fn packet_socket(
     // Protocol 0 receives nothing: the filter is in place before the first packet comes.
     let socket = open(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0)?;
     set(&socket, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32, "PACKET_VNET_HDR")?;
-    set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1i32, "PACKET_IGNORE_OUTGOING")?;
+    if protocol != libc::ETH_P_ALL {
+        set(&socket, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1i32, "PACKET_IGNORE_OUTGOING")?;
+    }
     set(&socket, libc::SOL_PACKET, PACKET_AUXDATA, &1i32, "PACKET_AUXDATA")?;
     set(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32, "SO_TIMESTAMPNS")?;
     set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive_buffer, "SO_RCVBUF")?;
     attach_filter(&socket, filter)?;
-    let (name, len) = Name::device(family.protocol(), interface);
+    let (name, len) = Name::device(protocol, interface);
     // SAFETY: `name` holds a sockaddr_ll and its size is given.
     let bound = unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(&name).cast(), len) };
     check("bind a packet socket", bound)?;
@@ -185,10 +187,9 @@ pub fn receive(
 fn read_control(message: &libc::msghdr, packet: &mut Received) {
     // SAFETY: `message` was filled in by recvmmsg and its control buffer is alive; these macros check the length.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: a header that the macros return lies in that buffer.
-    while let Some(header) = unsafe { next.as_ref() } {
-        // SAFETY: as above.
-        let data = unsafe { libc::CMSG_DATA(header) };
+    while !next.is_null() {
+        // SAFETY: a header that the macros return lies in that buffer.
+        let (header, data) = unsafe { (next.read(), libc::CMSG_DATA(next)) };
         match (header.cmsg_level, header.cmsg_type) {
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
                 // SAFETY: a control message of this type carries a timespec; it may be unaligned.
@@ -204,6 +205,6 @@ fn read_control(message: &libc::msghdr, packet: &mut Received) {
             _ => {}
         }
         // SAFETY: as above.
-        next = unsafe { libc::CMSG_NXTHDR(message, header) };
+        next = unsafe { libc::CMSG_NXTHDR(message, next) };
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::receive::Family;
-use super::{Name, open, set, set_buffer};
+use super::{Name, open, set_buffer};
 
 /// What may wait in a socket: a few milliseconds of a fast link, and not so much that a slow one's queue becomes ours.
 const SEND_BUFFER: i32 = 1 << 20;
@@ -20,17 +20,13 @@ pub fn raw_ip_socket(family: Family) -> io::Result<OwnedFd> {
         Family::V6 => libc::AF_INET6,
     };
     let socket = open(domain, libc::SOCK_RAW | libc::SOCK_NONBLOCK, libc::IPPROTO_RAW)?;
-    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER, "SO_SNDBUF")?;
+    set_send_buffer(&socket)?;
     Ok(socket)
 }
 
-/// Opens a socket that sends frames, each behind a virtio-net header.
-pub fn frame_socket() -> io::Result<OwnedFd> {
-    // Protocol 0: it receives nothing.
-    let socket = open(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0)?;
-    set(&socket, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32, "PACKET_VNET_HDR")?;
-    set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER, "SO_SNDBUF")?;
-    Ok(socket)
+/// Lets as much wait in a socket as is good for it.
+pub fn set_send_buffer(socket: &OwnedFd) -> io::Result<()> {
+    set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, SEND_BUFFER, "SO_SNDBUF")
 }
 
 /// Where a message goes.
@@ -38,7 +34,7 @@ pub fn frame_socket() -> io::Result<OwnedFd> {
 pub enum Destination {
     /// An IP address, by a raw IP socket.
     Host(SocketAddr),
-    /// A device, by a frame socket.
+    /// A device, by a packet socket; the message is a frame behind a virtio-net header.
     Device {
         /// Interface index.
         interface: u32,
