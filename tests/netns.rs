@@ -168,7 +168,7 @@ impl Drop for Lab {
         for namespace in [&self.ours, &self.other] {
             if let Ok(output) = Command::new("ip").args(["netns", "pids", namespace]).output() {
                 for pid in String::from_utf8_lossy(&output.stdout).split_whitespace() {
-                    let _ = Command::new("kill").arg(pid).status();
+                    let _ = Command::new("kill").arg(pid).output();
                 }
             }
             let _ = Command::new("ip").args(["netns", "del", namespace]).status();
@@ -257,16 +257,16 @@ fn twenty_megabytes_from_nc_clean_and_impaired() {
 #[ignore = "needs root, curl and wget"]
 fn curl_and_wget_get_what_we_serve_over_both_families() {
     let mut lab = Lab::new();
-    let expected = lab.file("file", 5_000_000);
-    lab.start_tcpkit(8080, &["serve", ".", "-p", "8080"]);
-    lab.start_tcpkit(8081, &[&["serve", ".", "-p", "8081"], IMPAIRED].concat());
+    let files = [(8080, lab.file("clean", 5_000_000)), (8081, lab.file("impaired", 300_000))];
+    lab.start_tcpkit(8080, &["serve", "clean", "-p", "8080"]);
+    lab.start_tcpkit(8081, &[&["serve", "impaired", "-p", "8081"], IMPAIRED].concat());
     for host in [OURS, OURS_V6] {
-        for port in [8080, 8081] {
-            let url = format!("http://{host}:{port}/file");
-            assert!(lab.curl(&lab.other, &url) == expected, "{url}");
+        for (port, expected) in &files {
+            let url = format!("http://{host}:{port}/");
+            assert!(lab.curl(&lab.other, &url) == *expected, "{url}");
             let output = lab.command(&lab.other, "wget").args(["-q", "-O", "-", &url]).output().unwrap();
             succeeds(&output);
-            assert!(output.stdout == expected, "{url}");
+            assert!(output.stdout == *expected, "{url}");
         }
     }
     lab.assert_undisturbed();
@@ -360,6 +360,32 @@ fn over_a_device_without_link_layer_header() {
     assert!(String::from_utf8_lossy(&knock.stdout).contains("mss 1380"), "the MTU is that of the route: {knock:?}");
     lab.start_tcpkit(8081, &["serve", ".", "-p", "8081"]);
     assert!(lab.curl(&other, "http://203.0.113.1:8081/file") == expected);
+    lab.assert_undisturbed();
+}
+
+/// Larger packets than the device carries are the kernel's to refuse, and TCP's to make smaller.
+#[test]
+#[ignore = "needs root, curl and nginx"]
+fn a_device_that_carries_less_than_was_thought() {
+    let lab = Lab::new();
+    let expected = lab.file("file", 3_000_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    for host in [KERNEL, KERNEL_V6] {
+        let receiver = {
+            let mut command = lab.command(&other, "nc");
+            let received = fs::File::create(lab.path("received")).unwrap();
+            let family = if host == KERNEL { "-4" } else { "-6" };
+            command.args([family, "-l", "9000"]).stdin(Stdio::null()).stdout(received).spawn().unwrap()
+        };
+        lab.wait_for_port(&other, 9000);
+        run(&format!("ip -n {ours} link set va mtu 1300"));
+        let target = format!("{host}:9000");
+        let output = lab.tcpkit(&["fetch", "--mtu", "1500", "--app", "raw", "--data", "@file", "-o", "got", &target]);
+        succeeds(&output);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("for a smaller MTU"), "{output:?}");
+        assert!({ receiver }.wait().unwrap().success());
+        assert!(fs::read(lab.path("received")).unwrap() == expected);
+    }
     lab.assert_undisturbed();
 }
 

@@ -50,6 +50,22 @@ const EXAMPLES: &[&str] = &[
     "tcpkit handshake --drop syn:#1 sim:",
 ];
 
+/// What must be known about real networks; for the pages of those who use them.
+const REAL_LINKS: &[&str] = &[
+    "On Linux, tcpkit speaks TCP from this host's own addresses, beside the kernel. It needs CAP_NET_RAW, and CAP_NET_ADMIN \
+     for the better of two ways to keep the kernel silent: sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit). \
+     Without CAP_NET_ADMIN the kernel answers peers whose packets arrive with TTL 255; that is said when it is seen. Ports \
+     below 1024 need CAP_NET_BIND_SERVICE as well.",
+    "Our port is held by a kernel socket that listens and takes nothing: ss(8) shows a listener that never accepts. Other \
+     programs get \"address in use\", and so do we. It goes away with the process, however that ends.",
+    "Packets are received before the firewall of this host: its input rules do not protect a tcpkit service, and do not \
+     hinder it, unless they reject, which tcpkit says when it sees it. Packets are sent by way of the firewall, except for \
+     super-segments where nothing tracks connections and no IPsec policy applies; marks of output rules are then not on \
+     them. On loopback, packets are as large as with an MTU of 1500, unless --mtu says otherwise.",
+    "After the last connection tcpkit stays until its acknowledgment of the peer's FIN has surely arrived (--linger): the \
+     kernel would answer a repeated FIN with a reset. Who closes last, as fetch mostly does, need not stay.",
+];
+
 /// Runs `tcpkit completions`.
 pub fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
     print(&completion(args.shell))
@@ -109,6 +125,12 @@ fn page(command: &clap::Command) -> Vec<u8> {
             let _ = writeln!(text, "{}", example.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"));
         }
         let _ = writeln!(text, ".fi");
+    }
+    if command.get_arguments().any(|argument| argument.get_id() == "interface") {
+        let _ = writeln!(text, ".SH \"REAL LINKS\"");
+        for paragraph in REAL_LINKS {
+            let _ = writeln!(text, ".PP\n{}", paragraph.replace('\\', "\\e").replace('-', "\\-"));
+        }
     }
     let _ = writeln!(text, ".SH \"EXIT STATUS\"");
     for (exit, meaning) in Exit::TABLE {

@@ -209,6 +209,9 @@ impl Link for RawLink {
     }
 
     fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
+        if let Some(answer) = self.outlet.answers.pop_front() {
+            return Ok(Some(answer));
+        }
         if let Some(part) = self.parts.pop_front() {
             return Ok(Some(part));
         }
@@ -225,7 +228,10 @@ impl Link for RawLink {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        self.inlet.watch.as_ref()?.until()
+        match self.outlet.answers.is_empty() {
+            true => self.inlet.watch.as_ref()?.until(),
+            false => Some(Time::ZERO),
+        }
     }
 
     fn recycle(&mut self, packet: Packet) {

@@ -15,6 +15,7 @@ use crate::link::sys::send::{self, Destination, Message};
 use crate::link::sys::{self};
 use crate::time::Time;
 use crate::wire::ethernet::ETHERNET_HEADER;
+use crate::wire::icmp::{self, IcmpKind};
 use crate::wire::packet::{Cutter, TCP_CHECKSUM};
 use crate::wire::{Flags, IpPacket, Outgoing, Packet, Payload};
 
@@ -22,6 +23,8 @@ use crate::wire::{Flags, IpPacket, Outgoing, Packet, Payload};
 const WAY_HOLD: Duration = Duration::from_secs(1);
 /// Ways and interfaces that are remembered; more hosts than this at once ask the kernel more often.
 const MOST_KNOWN: usize = 1024;
+/// Failures that are told of, until somebody listens.
+const MOST_ANSWERS: usize = 64;
 /// Packets that wait to be sent together.
 const BATCH: usize = 64;
 /// Packets that may wait while the kernel takes no more; what a link that holds packets back gives beyond is lost.
@@ -44,6 +47,8 @@ pub struct Outlet {
     /// Which interface link-local addresses are behind.
     scopes: HashMap<Ipv6Addr, u32>,
     fixed_scopes: HashMap<Ipv6Addr, u32>,
+    /// What is to be said about packets that could not be sent.
+    pub answers: VecDeque<Packet>,
     /// Where the first packet is ours to send: a failure to is final when it is one everywhere.
     expected: Vec<IpAddr>,
 }
@@ -57,6 +62,8 @@ struct Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Frame {
     interface: u32,
+    /// The largest packet: nobody else looks, for super-segments.
+    mtu: usize,
     /// Bytes of `ethernet` that count: none on a device without a link-layer header.
     len: usize,
     ethernet: [u8; ETHERNET_HEADER],
@@ -115,6 +122,7 @@ impl Outlet {
             ways: HashMap::new(),
             scopes: HashMap::new(),
             fixed_scopes: HashMap::new(),
+            answers: VecDeque::new(),
             expected: Vec::new(),
         })
     }
@@ -170,6 +178,7 @@ impl Outlet {
         let dst = outgoing.ip.dst;
         if count > 1
             && let Some(frame) = self.frame_to(now, outgoing.ip.src, dst)
+            && cutter.header_len() + size <= frame.mtu
         {
             let head = VNET_HEADER + frame.len + cutter.header_len();
             let family = if dst.is_ipv4() { Family::V4 } else { Family::V6 };
@@ -191,7 +200,7 @@ impl Outlet {
     pub fn flush(&mut self) -> io::Result<()> {
         self.blocked = None;
         while let Some(first) = self.queue.front() {
-            let socket = first.socket;
+            let (socket, first_to) = (first.socket, first.to);
             match self.send_run(socket) {
                 Ok(sent) => {
                     self.expected.clear();
@@ -204,7 +213,8 @@ impl Outlet {
                     }
                     Some(libc::EINTR) => {}
                     _ => {
-                        let to = first.to;
+                        self.answer(&error);
+                        let to = first_to;
                         self.forget(1);
                         self.fail(&error, to)?;
                     }
@@ -267,6 +277,29 @@ impl Outlet {
             if sending.next == sending.count {
                 self.queue.pop_front();
             }
+        }
+    }
+
+    /// What the kernel says about the first packet, in the form in which a router would: TCP knows what to do with that.
+    fn answer(&mut self, error: &io::Error) {
+        let Some(sending) = self.queue.front().filter(|sending| sending.socket != Socket::Frames) else { return };
+        let Some(head) = sending.heads.chunks_exact(sending.head).nth(sending.next) else { return };
+        let mut packet = head.to_vec();
+        sending.payload.parts(sending.range(sending.next)).for_each(|part| packet.extend_from_slice(part));
+        let Some((src, dst)) = IpPacket::addresses(&packet) else { return };
+        let kind = match error.raw_os_error() {
+            Some(libc::EMSGSIZE) => {
+                let route = self.routes.to((dst, 0).into(), Some(src), self.interface);
+                IcmpKind::TooBig { mtu: route.map_or(0, |route| route.mtu as u32) }
+            }
+            Some(libc::EPERM | libc::EACCES) => IcmpKind::Prohibited,
+            Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::ENODEV) => IcmpKind::NoRoute,
+            _ => return,
+        };
+        if self.answers.len() < MOST_ANSWERS
+            && let Ok(bytes) = icmp::write(kind, src, &packet)
+        {
+            self.answers.push_back(Packet::new(bytes));
         }
     }
 
@@ -340,7 +373,7 @@ impl Outlet {
             return None;
         }
         let device = self.routes.device(route.interface).ok()?;
-        let mut frame = Frame { interface: route.interface, len: 0, ethernet: [0; ETHERNET_HEADER] };
+        let mut frame = Frame { interface: route.interface, mtu: route.mtu, len: 0, ethernet: [0; ETHERNET_HEADER] };
         match device.hardware {
             // No link-layer header, such as a tunnel: the device knows the next hop.
             libc::ARPHRD_NONE => {}
