@@ -11,6 +11,7 @@
 //! | `inlet`  | packets in |
 //! | `outlet` | packets out |
 //! | `route`  | what the kernel knows about the way to a host |
+//! | `ways`   | how hosts are reached, and in which frames |
 //! | `watch`  | does something on this host answer for our ports? |
 
 mod filter;
@@ -18,6 +19,7 @@ mod inlet;
 mod outlet;
 mod route;
 mod watch;
+mod ways;
 
 use std::collections::VecDeque;
 use std::io;
@@ -132,7 +134,7 @@ impl RawLink {
     /// The link is for a connection to one of these hosts, each behind that interface: if the first packet can leave to
     /// none of them, that is an error.
     pub fn expect_to_send(&mut self, hosts: &[(IpAddr, u32)]) {
-        hosts.iter().for_each(|(host, interface)| self.outlet.set_scope(*host, *interface));
+        hosts.iter().for_each(|(host, interface)| self.outlet.ways.set_scope(*host, *interface));
         self.outlet.expect_to_send(hosts.iter().map(|(host, _)| *host).collect());
     }
 
@@ -217,7 +219,7 @@ impl Link for RawLink {
         }
         let Some(packet) = self.inlet.receive(now)? else { return Ok(None) };
         if let Some((src, _)) = IpPacket::addresses(&packet.bytes) {
-            self.outlet.note_scope(src, packet.meta.interface);
+            self.outlet.ways.note_scope(src, packet.meta.interface);
         }
         if !self.split {
             return Ok(Some(packet));

@@ -1,28 +1,22 @@
 //! Packets out: by raw IP, which the kernel routes and tracks as any other, or in frames of our own where that is
 //! safe, because a frame may be a super-segment that the kernel or the device cuts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
 
-use super::route::{Routes, has_ipsec_policies};
+use super::ways::Ways;
 use crate::link::Wait;
-use crate::link::sys::receive::{Family, VNET_HEADER};
+use crate::link::sys;
+use crate::link::sys::receive::Family;
 use crate::link::sys::send::{self, Destination, Message};
-use crate::link::sys::{self};
 use crate::time::Time;
-use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::icmp::{self, IcmpKind};
-use crate::wire::packet::{Cutter, TCP_CHECKSUM};
-use crate::wire::{Flags, IpPacket, Outgoing, Packet, Payload};
+use crate::wire::packet::Cutter;
+use crate::wire::{IpPacket, Outgoing, Packet, Payload};
 
-/// How long a way to a neighbour is used before the kernel is asked again.
-const WAY_HOLD: Duration = Duration::from_secs(1);
-/// Ways and interfaces that are remembered; more hosts than this at once ask the kernel more often.
-const MOST_KNOWN: usize = 1024;
 /// Failures that are told of, until somebody listens.
 const MOST_ANSWERS: usize = 64;
 /// Packets that wait to be sent together.
@@ -36,37 +30,17 @@ pub struct Outlet {
     v6: Option<OwnedFd>,
     /// The socket that packets come in by sends frames as well: each socket more is 15 ms of kernel's work at the end.
     frames: Option<OwnedFd>,
-    routes: Routes,
-    interface: Option<u32>,
+    /// How hosts are reached.
+    pub ways: Ways,
     /// What waits to be sent, and how many packets that is.
     queue: VecDeque<Sending>,
     waiting: usize,
     /// The kernel takes no more on this socket.
     blocked: Option<Socket>,
-    ways: HashMap<IpAddr, Way>,
-    /// Which interface link-local addresses are behind.
-    scopes: HashMap<Ipv6Addr, u32>,
-    fixed_scopes: HashMap<Ipv6Addr, u32>,
     /// What is to be said about packets that could not be sent.
     pub answers: VecDeque<Packet>,
     /// Where the first packet is ours to send: a failure to is final when it is one everywhere.
     expected: Vec<IpAddr>,
-}
-
-/// How super-segments reach a host: in frames with this header by this interface, if at all.
-struct Way {
-    frame: Option<Frame>,
-    until: Time,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Frame {
-    interface: u32,
-    /// The largest packet: nobody else looks, for super-segments.
-    mtu: usize,
-    /// Bytes of `ethernet` that count: none on a device without a link-layer header.
-    len: usize,
-    ethernet: [u8; ETHERNET_HEADER],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,14 +88,10 @@ impl Outlet {
             v4: open(v4, Family::V4)?,
             v6: open(v6, Family::V6)?,
             frames: None,
-            routes: Routes::open()?,
-            interface: interface.map(|(_, index)| index),
+            ways: Ways::open(interface.map(|(_, index)| index))?,
             queue: VecDeque::new(),
             waiting: 0,
             blocked: None,
-            ways: HashMap::new(),
-            scopes: HashMap::new(),
-            fixed_scopes: HashMap::new(),
             answers: VecDeque::new(),
             expected: Vec::new(),
         })
@@ -135,30 +105,6 @@ impl Outlet {
     /// If the first packet can leave to none of these hosts, that is an error.
     pub fn expect_to_send(&mut self, hosts: Vec<IpAddr>) {
         self.expected = hosts;
-    }
-
-    /// The host with this address is behind that interface.
-    pub fn set_scope(&mut self, address: IpAddr, interface: u32) {
-        if let IpAddr::V6(v6) = address {
-            self.fixed_scopes.insert(v6, interface);
-        }
-    }
-
-    /// A packet from `address` came by `interface`: that is where the answers go, if nothing else is settled.
-    pub fn note_scope(&mut self, address: IpAddr, interface: u32) {
-        if let IpAddr::V6(v6) = address
-            && v6.is_unicast_link_local()
-        {
-            if self.scopes.len() >= MOST_KNOWN {
-                self.scopes.clear();
-            }
-            self.scopes.insert(v6, interface);
-        }
-    }
-
-    fn scope(&self, address: Ipv6Addr) -> Option<u32> {
-        let known = self.fixed_scopes.get(&address).or_else(|| self.scopes.get(&address)).copied();
-        known.or(self.interface).filter(|_| address.is_unicast_link_local())
     }
 
     /// Takes a packet to be sent.
@@ -177,13 +123,13 @@ impl Outlet {
         let size = outgoing.segment_size;
         let dst = outgoing.ip.dst;
         if count > 1
-            && let Some(frame) = self.frame_to(now, outgoing.ip.src, dst)
+            && let Some(frame) = self.ways.frame_to(now, outgoing.ip.src, dst)
             && cutter.header_len() + size <= frame.mtu
         {
-            let head = VNET_HEADER + frame.len + cutter.header_len();
             let family = if dst.is_ipv4() { Family::V4 } else { Family::V6 };
             let to = Destination::Device { interface: frame.interface, family };
-            let heads = frame_head(frame, &cutter, &outgoing);
+            let heads = frame.head(&cutter, &outgoing);
+            let head = heads.len();
             let (payload, size) = (outgoing.payload, 1 << 16);
             return self.push(Sending { socket: Socket::Frames, to, heads, head, payload, size, next: 0, count: 1 });
         }
@@ -289,8 +235,7 @@ impl Outlet {
         let Some((src, dst)) = IpPacket::addresses(&packet) else { return };
         let kind = match error.raw_os_error() {
             Some(libc::EMSGSIZE) => {
-                let route = self.routes.to((dst, 0).into(), Some(src), self.interface);
-                IcmpKind::TooBig { mtu: route.map_or(0, |route| route.mtu as u32) }
+                IcmpKind::TooBig { mtu: self.ways.route(src, dst).map_or(0, |route| route.mtu as u32) }
             }
             Some(libc::EPERM | libc::EACCES) => IcmpKind::Prohibited,
             Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENETDOWN | libc::ENODEV) => IcmpKind::NoRoute,
@@ -329,7 +274,7 @@ impl Outlet {
         match dst {
             IpAddr::V4(v4) => (Socket::V4, Destination::Host((v4, 0).into())),
             IpAddr::V6(v6) => {
-                let scope = self.scope(v6).unwrap_or(0);
+                let scope = self.ways.scope(v6).unwrap_or(0);
                 (Socket::V6, Destination::Host(SocketAddr::V6(SocketAddrV6::new(v6, 0, 0, scope))))
             }
         }
@@ -342,80 +287,4 @@ impl Outlet {
             Socket::Frames => self.frames.as_ref(),
         }
     }
-
-    /// The way for super-segments to `dst`. Whenever the kernel is asked for it, which is once a second, a segment goes
-    /// by raw IP instead, so that the kernel goes on looking after its neighbours and the connection it tracks.
-    fn frame_to(&mut self, now: Time, src: IpAddr, dst: IpAddr) -> Option<&Frame> {
-        if self.ways.get(&dst).is_none_or(|way| now >= way.until) {
-            let frame = self.ask_for_frame(src, dst);
-            if self.ways.len() >= MOST_KNOWN {
-                self.ways.clear();
-            }
-            self.ways.insert(dst, Way { frame, until: now + WAY_HOLD });
-            return None;
-        }
-        self.ways.get(&dst)?.frame.as_ref()
-    }
-
-    fn ask_for_frame(&self, src: IpAddr, dst: IpAddr) -> Option<Frame> {
-        // Frames pass neither the firewall's output side nor IPsec. Where connections are tracked, the answers to what
-        // has not been seen would count as invalid; and what is to be encrypted must not leave in the clear.
-        if connections_are_tracked() || has_ipsec_policies() {
-            return None;
-        }
-        let scope = match dst {
-            IpAddr::V6(v6) => self.scope(v6),
-            IpAddr::V4(_) => None,
-        };
-        let route = self.routes.to((dst, 0).into(), Some(src), self.interface.or(scope)).ok()?;
-        // What is sent to ourselves in frames is taken for an impostor's.
-        if route.local {
-            return None;
-        }
-        let device = self.routes.device(route.interface).ok()?;
-        let mut frame = Frame { interface: route.interface, mtu: route.mtu, len: 0, ethernet: [0; ETHERNET_HEADER] };
-        match device.hardware {
-            // No link-layer header, such as a tunnel: the device knows the next hop.
-            libc::ARPHRD_NONE => {}
-            libc::ARPHRD_ETHER => {
-                let neighbour = self.routes.neighbour(route.interface, route.gateway.unwrap_or(dst)).ok()?;
-                let kind = if dst.is_ipv4() { libc::ETH_P_IP } else { libc::ETH_P_IPV6 } as u16;
-                let header = [neighbour, device.address, kind.to_be_bytes().to_vec()].concat();
-                frame.ethernet = header.try_into().ok()?;
-                frame.len = ETHERNET_HEADER;
-            }
-            _ => return None,
-        }
-        Some(frame)
-    }
-}
-
-/// Everything in front of a super-segment's payload: virtio-net header, link-layer header, IP and TCP.
-fn frame_head(frame: &Frame, cutter: &Cutter<'_>, outgoing: &Outgoing) -> Vec<u8> {
-    const NEEDS_CSUM: u8 = 1;
-    const GSO_TCPV4: u8 = 1;
-    const GSO_TCPV6: u8 = 4;
-    const GSO_ECN: u8 = 0x80;
-    let gso = if outgoing.ip.dst.is_ipv4() { GSO_TCPV4 } else { GSO_TCPV6 };
-    // CWR is for the first packet alone, and who cuts must know that (RFC 3168 section 6.1.2).
-    let ecn = if outgoing.tcp.flags.contains(Flags::CWR) { GSO_ECN } else { 0 };
-    let headers = frame.len + cutter.header_len();
-    let mut head = vec![0; VNET_HEADER + headers];
-    let checksum_start = frame.len + outgoing.ip.len();
-    head[0] = NEEDS_CSUM;
-    head[1] = gso | ecn;
-    let fields = [headers, outgoing.segment_size, checksum_start, TCP_CHECKSUM];
-    for (space, field) in head[2..VNET_HEADER].chunks_exact_mut(2).zip(fields) {
-        space.copy_from_slice(&(field as u16).to_ne_bytes());
-    }
-    head[VNET_HEADER..VNET_HEADER + frame.len].copy_from_slice(&frame.ethernet[..frame.len]);
-    cutter.write_offload_headers(&mut head[VNET_HEADER + frame.len..]);
-    head
-}
-
-/// Whether this network namespace tracks connections. Our own first packets went by raw IP, so if it does, there is at
-/// least one.
-fn connections_are_tracked() -> bool {
-    let count = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count");
-    count.is_ok_and(|count| count.trim() != "0")
 }
