@@ -389,6 +389,68 @@ fn a_device_that_carries_less_than_was_thought() {
     lab.assert_undisturbed();
 }
 
+/// Packets of more than 64 KiB, which no header can tell the length of (BIG TCP).
+#[test]
+#[ignore = "needs root and nginx"]
+fn super_segments_beyond_64_kib() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 20_000_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    for (namespace, device) in [(&ours, "va"), (&other, "vb")] {
+        run(&format!("ip -n {namespace} link set {device} gso_max_size 190000 gro_max_size 190000"));
+    }
+    lab.start_nginx(&other);
+    let output = lab.tcpkit(&["--json", "fetch", "-o", "got", &format!("http://{KERNEL_V6}:8080/file")]);
+    succeeds(&output);
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["discarded"]["malformed"], 0, "{summary}");
+    lab.assert_undisturbed();
+}
+
+#[test]
+#[ignore = "needs root and nginx"]
+fn an_ipv4_route_by_an_ipv6_gateway() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 1_000_000);
+    let (ours, other) = (lab.ours.clone(), lab.other.clone());
+    run(&format!("ip -n {other} addr add 203.0.113.9/32 dev vb"));
+    run(&format!("ip -n {ours} route add 203.0.113.0/24 via inet6 2001:db8:1::2 dev va"));
+    lab.start_nginx(&other);
+    succeeds(&lab.tcpkit(&["fetch", "-o", "got", "http://203.0.113.9:8080/file"]));
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    lab.assert_undisturbed();
+}
+
+/// The kernel lets us listen where another program has closed its listener and still talks to its clients, as in a
+/// graceful restart. What comes for those would be strangers' to us, and be reset.
+#[test]
+#[ignore = "needs root, nc and python3"]
+fn a_port_with_connections_of_another_program_is_not_taken() {
+    let mut lab = Lab::new();
+    let ours = lab.ours.clone();
+    fs::write(
+        lab.path("graceful.py"),
+        "import socket\n\
+         s = socket.create_server(('', 8080))\n\
+         c, _ = s.accept(); s.close(); open('closed', 'w').close(); print(c.recv(9))\n",
+    )
+    .unwrap();
+    lab.start(&ours, 8080, "python3", &["graceful.py"]);
+    let mut client = lab.command(&lab.other, "nc");
+    let mut client = client.args(["-N", OURS, "8080"]).stdin(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !lab.path("closed").exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody was accepted");
+        std::thread::yield_now();
+    }
+    let args = ["serve", "--app", "discard", "-p", "8080"];
+    fails(&lab.tcpkit(&args), 3, "port 8080 still has connections of python3 (process ");
+    drop(client.stdin.take());
+    client.wait().unwrap();
+    lab.assert_undisturbed();
+}
+
 /// Link-local addresses are only known together with an interface.
 #[test]
 #[ignore = "needs root, curl and nginx"]

@@ -247,7 +247,9 @@ impl<'a> FetchRun<'a> {
         let verdict = match outcome {
             Outcome::Broken(failure) => Err(failure),
             Outcome::Interrupted(exit) => {
-                Err(Failure::new(exit, format!("interrupted after {received} bytes{}", self.stays())))
+                let sent = ours.as_ref().map_or(0, |report| report.stats.bytes_out);
+                let sent = if self.raw() { format!(", {sent} sent") } else { String::new() };
+                Err(Failure::new(exit, format!("interrupted after {received} bytes{sent}{}", self.stays())))
             }
             Outcome::TimeUp => {
                 let limit = self.args.max_time.unwrap_or_default();
@@ -345,6 +347,7 @@ impl<'a> FetchRun<'a> {
         let summary = Summary {
             what: self.args.target.clone(),
             transfer: Some((bytes, elapsed)),
+            sent: ours.as_ref().map(|report| report.stats.bytes_out).filter(|_| self.raw()),
             status: self.status,
             ours,
             theirs: self.theirs.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -5,24 +5,29 @@ use std::net::{IpAddr, SocketAddr};
 use procfs::net::{TcpNetEntry, TcpState, tcp, tcp6};
 use procfs::process::{FDTarget, all_processes};
 
-/// The program that listens at `end`, in words.
-pub fn of_listener(end: SocketAddr) -> Option<String> {
-    find(end, |state| *state == TcpState::Listen)
+/// The program that listens at one of `ends`, in words.
+pub fn of_listener(ends: &[SocketAddr]) -> Option<String> {
+    find(ends, |state| *state == TcpState::Listen)
 }
 
-/// A program that has connections at `end`, although nobody listens there any more, in words.
-pub fn of_connections(end: SocketAddr) -> Option<String> {
+/// A program that has connections at one of `ends`, although nobody listens there any more, in words.
+pub fn of_connections(ends: &[SocketAddr]) -> Option<String> {
     let over = [TcpState::Listen, TcpState::TimeWait, TcpState::Close, TcpState::NewSynRecv];
-    // What the kernel chooses has none.
-    find(end, |state| !over.contains(state)).filter(|_| end.port() != 0)
+    find(ends, |state| !over.contains(state))
 }
 
-fn find(end: SocketAddr, is_wanted: impl Fn(&TcpState) -> bool) -> Option<String> {
+fn find(ends: &[SocketAddr], is_wanted: impl Fn(&TcpState) -> bool) -> Option<String> {
+    if ends.iter().all(|end| end.port() == 0) {
+        // What the kernel chooses is nobody's, and reading its tables takes milliseconds.
+        return None;
+    }
     let entries: Vec<TcpNetEntry> = [tcp(), tcp6()].into_iter().filter_map(Result::ok).flatten().collect();
     let socket = entries.iter().find(|entry| {
-        let (local, remote) = (entry.local_address, entry.remote_address);
-        is_wanted(&entry.state) && local.port() == end.port() && overlap(local.ip(), end.ip()) && remote != local
+        let local = entry.local_address;
+        let meets = |end: &SocketAddr| local.port() == end.port() && overlap(local.ip(), end.ip());
+        is_wanted(&entry.state) && ends.iter().any(meets)
     })?;
+    let port = socket.local_address.port();
     let process = all_processes().ok()?.filter_map(Result::ok).find(|process| {
         let mut descriptors = process.fd().into_iter().flatten().filter_map(Result::ok);
         descriptors.any(|descriptor| matches!(descriptor.target, FDTarget::Socket(inode) if inode == socket.inode))
@@ -32,7 +37,7 @@ fn find(end: SocketAddr, is_wanted: impl Fn(&TcpState) -> bool) -> Option<String
             let name = process.stat().map_or_else(|_| String::from("a program"), |stat| stat.comm);
             format!("{name} (process {})", process.pid)
         }
-        None => format!("a program of user {} (sudo ss -tanp 'sport = :{}' says which)", socket.uid, end.port()),
+        None => format!("a program of user {} (sudo ss -tanp 'sport = :{port}' says which)", socket.uid),
     })
 }
 

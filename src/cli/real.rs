@@ -32,7 +32,10 @@ impl Options<'_> {
         if let Some(local) =
             self.path.link.local.filter(|local| !local.is_loopback() && !raw::addresses().contains(local))
         {
-            return Err(Failure::new(Exit::NotAllowed, format!("{local} is no address of this machine")));
+            return Err(Failure::new(
+                Exit::NotAllowed,
+                format!("{local} is no address of this machine (ip addr lists them)"),
+            ));
         }
         let routes = Routes::open().map_err(|error| Failure::connection("asking for routes", &error))?;
         let mut purpose = Purpose { claims: Vec::new(), attempts: Vec::new(), hosts: Vec::new(), mtu: usize::MAX };
@@ -40,17 +43,17 @@ impl Options<'_> {
         let port = self.path.link.source_port.unwrap_or(0);
         for remote in remotes {
             let wanted = self.path.link.local;
-            if wanted.is_some_and(|local| local.is_ipv4() != remote.is_ipv4()) {
-                failure.get_or_insert(Failure::new(
-                    Exit::Unreachable,
-                    format!("no route to {}: --local is of the other family", remote.ip()),
-                ));
+            if let Some(local) = wanted.filter(|local| local.is_ipv4() != remote.is_ipv4()) {
+                let message = format!("--local {local} and {} are of different families", remote.ip());
+                failure.get_or_insert(Failure::new(Exit::Usage, message));
                 continue;
             }
             let route = match routes.to(*remote, wanted, interface.as_ref().map(|(_, index)| *index)) {
                 Ok(route) => route,
                 Err(error) => {
-                    let message = format!("no route to {}: {error}", remote.ip());
+                    let from = wanted.map_or_else(String::new, |local| format!(" from {local}"));
+                    let by = interface.as_ref().map_or_else(String::new, |(name, _)| format!(" by {name}"));
+                    let message = format!("no route to {}{from}{by}: {error}", remote.ip());
                     failure.get_or_insert(Failure::new(Exit::Unreachable, message));
                     continue;
                 }
@@ -116,9 +119,9 @@ impl Options<'_> {
         let mtu = self.path.link.mtu.map_or(routed, usize::from);
         let config = RawConfig { claims: claims.clone(), interface, mtu };
         let mut link = RawLink::open(config).map_err(|error| raw_failure(&error, &claims))?;
-        if let Some((end, holder)) = claims.iter().find_map(|claim| Some((claim, holder::of_connections(*claim)?))) {
-            let message =
-                format!("port {} still has connections of {holder}; what comes for them would be ours", end.port());
+        if let Some(holder) = holder::of_connections(&claims) {
+            let port = claims.first().map_or(0, SocketAddr::port);
+            let message = format!("port {port} still has connections of {holder}; what comes for them would be ours");
             return Err(Failure::new(Exit::NotAllowed, message));
         }
         link.expect_to_send(&hosts);
@@ -207,7 +210,7 @@ fn raw_failure(error: &io::Error, claims: &[SocketAddr]) -> Failure {
              Give it to the program:  sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit)\n  \
              or try a simulated wire, which needs none:  tcpkit fetch sim:FILE"
         ),
-        io::ErrorKind::AddrInUse => match claims.iter().find_map(|claim| holder::of_listener(*claim)) {
+        io::ErrorKind::AddrInUse => match holder::of_listener(claims) {
             Some(holder) => format!("port {port} is in use by {holder}"),
             None => format!("port {port} is in use by another program (sudo ss -ltnp 'sport = :{port}' says which)"),
         },

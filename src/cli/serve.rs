@@ -56,6 +56,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     let summary = Summary {
         what: format!("served {what}"),
         transfer: None,
+        sent: None,
         status: None,
         ours: None,
         theirs: None,

@@ -40,6 +40,8 @@ pub struct Summary {
     pub what: String,
     /// Bytes transferred, and in how much time.
     pub transfer: Option<(u64, Duration)>,
+    /// Bytes that went the other way, where that is what it may be about.
+    pub sent: Option<u64>,
     /// What the server answered.
     pub status: Option<u16>,
     /// Our end of the connection.
@@ -67,12 +69,14 @@ impl Summary {
     pub fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         if let Some((bytes, elapsed)) = self.transfer {
             let virtually = if self.simulated { " of simulated time" } else { "" };
-            let rate = show_rate(bytes, elapsed);
+            let rate = show_rate(bytes + self.sent.unwrap_or(0), elapsed);
+            let sent = self.sent.filter(|sent| *sent > 0);
+            let sent = sent.map_or_else(String::new, |sent| format!(", {} sent", show_bytes(sent)));
             // Success needs no number.
             let status = self.status.filter(|status| !(200..300).contains(status));
             let status = status.map_or_else(String::new, |status| format!("HTTP status {status}, "));
             let (bytes, elapsed) = (show_bytes(bytes), show_duration(elapsed));
-            writeln!(out, "{}: {status}{bytes} in {elapsed}{virtually}, {rate}", self.what)?;
+            writeln!(out, "{}: {status}{bytes}{sent} in {elapsed}{virtually}, {rate}", self.what)?;
         }
         if let Some(ours) = &self.ours {
             writeln!(out, "  connection   {} to {}, {}", ours.local, ours.remote, agreed(ours))?;
@@ -113,6 +117,7 @@ impl Summary {
         object.insert("what".into(), json!(self.what));
         if let Some((bytes, elapsed)) = self.transfer {
             object.insert("bytes".into(), json!(bytes));
+            object.insert("bytes_sent".into(), json!(self.sent));
             object.insert("seconds".into(), json!(elapsed.as_secs_f64()));
             object
                 .insert("goodput_bits_per_second".into(), json!(bytes as f64 * 8.0 / elapsed.as_secs_f64().max(1e-9)));

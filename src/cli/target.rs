@@ -1,7 +1,7 @@
 //! Where to fetch from.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use hyper::Uri;
@@ -58,8 +58,11 @@ impl Target {
         }
         // The parser lets ports through that are none, and says then that there is no port.
         let after = authority.as_str().rsplit(']').next().unwrap_or_default().rsplit_once(':');
-        if let Some((_, port)) = after.filter(|(_, port)| !port.is_empty() && port.parse::<u16>().is_err()) {
+        if let Some((_, port)) = after.filter(|(_, port)| !port.is_empty() && !matches!(port.parse::<u16>(), Ok(1..))) {
             return Err(wrong(&format!("'{port}' is no port; ports are 1 to 65535")));
+        }
+        if let (Some(named), Some(port)) = (authority.port_u16(), port) {
+            return Err(wrong(&format!("it names port {named}, and {port} stands beside it")));
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let host = authority.host().trim_matches(['[', ']']);
@@ -102,6 +105,9 @@ impl HostTarget {
             .to_socket_addrs()
             .map_err(|error| Failure::new(Exit::NameNotFound, format!("cannot find host '{}': {error}", self.host)))?
             .map(|address| match address.ip().to_canonical() {
+                // "This host" is where the kernel takes it for as well.
+                ip if ip.is_unspecified() && ip.is_ipv4() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+                ip if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
                 // An IPv4 address in IPv6 clothes.
                 IpAddr::V4(v4) => (v4, address.port()).into(),
                 IpAddr::V6(_) => address,
@@ -109,10 +115,11 @@ impl HostTarget {
             .collect();
         let allowed: Vec<SocketAddr> = addresses.iter().copied().filter(|address| speaks(address.ip())).collect();
         if allowed.is_empty() {
-            let family = if addresses.iter().any(SocketAddr::is_ipv4) { "IPv4" } else { "IPv6" };
+            let (family, flag) =
+                if addresses.iter().any(SocketAddr::is_ipv4) { ("IPv4", "-6") } else { ("IPv6", "-4") };
             let message = match addresses.is_empty() {
                 true => format!("'{}' has no address", self.host),
-                false => format!("'{}' has {family} addresses only, and -4 or -6 excludes those", self.host),
+                false => format!("'{}' has {family} addresses only, and {flag} excludes those", self.host),
             };
             return Err(Failure::new(Exit::NameNotFound, message));
         }
@@ -254,6 +261,9 @@ mod tests {
         assert!(why("ftp://host/").contains("not spoken here"));
         assert!(why("host:99999").contains("'99999' is no port"));
         assert!(why("http://host:http/").contains("'http' is no port"));
+        assert!(why("host:0").contains("'0' is no port"));
+        let twice = Target::parse("host:81", Some(82)).unwrap_err();
+        assert!(twice.message.contains("it names port 81, and 82 stands beside it"), "{}", twice.message);
         assert!(why("a b").contains("write a URL"));
         assert!(why("http://u:p@host/").contains("password"));
     }

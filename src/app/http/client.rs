@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::task::Poll;
 
 use http_body_util::{BodyExt, Empty};
@@ -64,14 +63,14 @@ pub async fn fetch(stream: &TcpStream, request: Request<Empty<Bytes>>, sink: &mu
         let response = sender.send_request(request).await.map_err(|error| head_error(stream, error))?;
         receive(response, sink).await
     });
-    // hyper's connection does the work; the exchange only waits for it.
+    // hyper's connection does the work; the exchange only waits for it. Closing is left to who has the stream.
     let mut driving = true;
     poll_fn(|cx| {
-        if driving && Pin::new(&mut connection).poll(cx).is_ready() {
+        if driving && connection.poll_without_shutdown(cx).is_ready() {
             driving = false;
         }
         let outcome = exchange.as_mut().poll(cx);
-        if outcome.is_pending() && driving && Pin::new(&mut connection).poll(cx).is_ready() {
+        if outcome.is_pending() && driving && connection.poll_without_shutdown(cx).is_ready() {
             driving = false;
             return exchange.as_mut().poll(cx);
         }

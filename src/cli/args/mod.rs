@@ -103,6 +103,7 @@ pub struct FetchArgs {
     /// URL, host, host:port, tcp://host:port, or sim:PATH for a server of our own at the other end of a simulated wire
     pub target: String,
     /// Port, when the target does not name one
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Write the body to FILE instead of standard output
     #[arg(short, long, value_name = "FILE", conflicts_with = "remote_name")]
@@ -210,6 +211,7 @@ pub struct HandshakeArgs {
     /// host, host:port, or sim: for a server of our own at the other end of a simulated wire
     pub target: String,
     /// Port, when the target does not name one [default: 80]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Give up when the connection is not open after this long
     #[arg(long, value_name = "DUR", value_parser = units::duration)]

@@ -162,7 +162,7 @@ impl Inlet {
         }
         let ours = packet_type == libc::PACKET_HOST
             && IpPacket::addresses(&bytes)
-                .is_some_and(|(src, dst)| possible(src, dst, hardware) && self.is_ours(now, dst, meta.interface));
+                .is_some_and(|(src, dst)| possible(src, dst, hardware) && self.is_ours(now, dst, &meta, hardware));
         if !ours {
             return Err(bytes);
         }
@@ -178,11 +178,13 @@ impl Inlet {
 
     /// Whether a packet to `dst` is for an end of ours. Ports are not looked at: the filter has, and an ICMP error has
     /// none.
-    fn is_ours(&mut self, now: Time, dst: IpAddr, interface: u32) -> bool {
+    fn is_ours(&mut self, now: Time, dst: IpAddr, meta: &Meta, hardware: u16) -> bool {
+        // What this host sends to itself comes by the loopback device, whatever the scope.
+        let in_scope = |scope: u32| scope == meta.interface || hardware == libc::ARPHRD_LOOPBACK;
         let addresses = &mut self.addresses;
         self.claims.iter().any(|claim| match claim {
             claim if claim.ip().is_unspecified() => claim.is_ipv4() == dst.is_ipv4() && addresses.contains(now, dst),
-            SocketAddr::V6(v6) if v6.scope_id() > 0 => v6.scope_id() == interface && *v6.ip() == dst,
+            SocketAddr::V6(v6) if v6.scope_id() > 0 => in_scope(v6.scope_id()) && *v6.ip() == dst,
             claim => claim.ip() == dst,
         })
     }

@@ -95,16 +95,18 @@ impl Routes {
                 _ => {}
             }
         }
-        let mtu = match mtu {
-            Some(mtu) => mtu,
-            None => self.device(device)?.mtu,
-        };
+        let by = self.device(device)?;
+        let local = route.header.kind == RouteType::Local;
+        if by.hardware == libc::ARPHRD_LOOPBACK && !local {
+            // Asked for the loopback interface, the kernel takes everybody for a neighbour there.
+            return Err(io::Error::new(io::ErrorKind::NetworkUnreachable, "the loopback interface leads nowhere else"));
+        }
         Ok(Route {
             source: preferred.ok_or(io::ErrorKind::AddrNotAvailable)?,
             interface: device,
             gateway,
-            local: route.header.kind == RouteType::Local,
-            mtu,
+            local,
+            mtu: mtu.unwrap_or(by.mtu),
         })
     }
 

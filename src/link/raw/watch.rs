@@ -33,6 +33,7 @@ pub struct Watch {
 /// What has been seen.
 #[derive(Default)]
 struct Seen {
+    ports: Vec<u16>,
     /// Resets that we sent: to whom, and their sequence numbers.
     ours: VecDeque<(SocketAddr, SeqNum)>,
     found: Option<Answer>,
@@ -54,7 +55,8 @@ impl Watch {
     pub fn open(ports: &[u16]) -> io::Result<Watch> {
         let filter = filter::leaving(ports);
         let socket = receive::packet_socket(libc::ETH_P_ALL, 0, &filter, RECEIVE_BUFFER)?;
-        Ok(Watch { socket: Some(socket), seen: Seen::default(), left: ENOUGH, until: None })
+        let seen = Seen { ports: ports.to_vec(), ..Seen::default() };
+        Ok(Watch { socket: Some(socket), seen, left: ENOUGH, until: None })
     }
 
     /// Where the kernel shows what leaves.
@@ -118,8 +120,11 @@ impl Seen {
             }
         } else if let Ok(ip) = IpPacket::parse(packet)
             && let Ok(Some(error)) = icmp::parse(&ip)
+            && self.ports.contains(&error.dst.port())
+            && ip.src != ip.dst
         {
-            // We send no ICMP, so it is not ours; it quotes what the peer sent to us.
+            // We send no ICMP, so it is not ours; and it is about what a peer sent to us, not what the kernel tells us of
+            // a packet of ours.
             self.found.get_or_insert(Answer { port: error.dst.port(), to: error.src.ip(), reset: false });
         }
     }
@@ -148,8 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn an_icmp_error_about_what_a_peer_sent_is_told_from_what_the_kernel_tells_us() {
+        let (us, peer) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let packet = |src, dst, src_port, dst_port| {
+            let mut bytes = Vec::new();
+            IpHeader { src, dst, protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 }
+                .write(20, &mut bytes);
+            TcpHeader { src_port, dst_port, ..Default::default() }.write(&[], &mut bytes);
+            bytes
+        };
+        let mut seen = Seen { ports: vec![80], ..Seen::default() };
+        let about_ours = icmp::write(icmp::IcmpKind::NoRoute, us, &packet(us, peer, 80, 80)).unwrap();
+        seen.on_left(&about_ours);
+        let about_anothers = icmp::write(icmp::IcmpKind::PortUnreachable, us, &packet(peer, us, 5, 81)).unwrap();
+        seen.on_left(&about_anothers);
+        assert_eq!(seen.found, None);
+        let about_the_peers = icmp::write(icmp::IcmpKind::PortUnreachable, us, &packet(peer, us, 5, 80)).unwrap();
+        seen.on_left(&about_the_peers);
+        assert_eq!(seen.found, Some(Answer { port: 80, to: peer, reset: false }));
+    }
+
+    #[test]
     fn a_reset_that_we_did_not_send_is_told_from_our_own() {
-        let mut seen = Seen::default();
+        let mut seen = Seen { ports: vec![80], ..Seen::default() };
         seen.on_sent(&reset(7));
         seen.on_left(&reset(7));
         assert_eq!(seen.found, None);

@@ -194,6 +194,17 @@ fn hard_icmp_errors_end_an_attempt_and_soft_ones_explain_its_end() {
 }
 
 #[test]
+fn a_soft_error_that_the_second_syn_meets_as_well_ends_the_attempt() {
+    let mut bench = Bench::opening(plain());
+    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS, 40);
+    bench.pass(ms(1000));
+    assert_eq!(bench.tcp.state(), State::SynSent);
+    bench.sends(&["[S] 0:0"]);
+    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS, 40);
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::Unreachable(IcmpKind::NoRoute)));
+}
+
+#[test]
 fn a_close_before_the_handshake_is_done_waits_for_it() {
     let mut bench = Bench::listening(plain());
     bench.gets(seg("S", 0, 0));
