@@ -134,8 +134,7 @@ round() { # FILE for the results: number, wall seconds, CPU seconds of tcpkit
     local curl=(curl -fsS -o /dev/null) before after
     client "$a" "${curl[@]}" "http://$address_b:8080/file"
     echo "1 $wall" >>"$1"
-    # It would stay half a second after its last FIN, which is no part of the transfer.
-    client "$a" "$tcpkit" fetch -q --linger 0s -o /dev/null "http://$address_b:8080/file"
+    client "$a" "$tcpkit" fetch -q -o /dev/null "http://$address_b:8080/file"
     echo "2 $wall $cpu" >>"$1"
     client "$b" "${curl[@]}" "http://$address_a:8080/file"
     echo "3 $wall" >>"$1"

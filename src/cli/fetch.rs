@@ -241,7 +241,8 @@ impl<'a> FetchRun<'a> {
             Outcome::Failed(_) | Outcome::Complete(_) => self.session.settle(patience)?,
         }
         if !matches!(outcome, Outcome::Broken(_)) {
-            self.session.linger(self.args.path.link.linger, ours.as_ref())?;
+            let cut_off = matches!(outcome, Outcome::Interrupted(_) | Outcome::TimeUp);
+            self.session.linger(self.args.path.link.linger, ours.as_ref(), cut_off)?;
         }
         let mut elapsed = so_far;
         let verdict = match outcome {

@@ -59,7 +59,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
         Err(exit) => Err(Failure::new(exit, "")),
         Ok(Err(error)) => Err(Failure::connection(&name, &error)),
         Ok(Ok((elapsed, report))) => {
-            session.linger(args.path.link.linger, Some(&report))?;
+            session.linger(args.path.link.linger, Some(&report), false)?;
             let _ = if global.json {
                 let (sack, timestamps, ecn) = report.agreed;
                 let object = json!({

@@ -86,11 +86,12 @@ impl Options<'_> {
             ));
         }
         let interface = self.interface()?;
-        let claims = match self.path.link.local {
-            Some(local) => vec![local],
-            None => raw::unspecified().into_iter().filter(|any| self.path.link.speaks(*any)).collect(),
-        };
-        let mut claims: Vec<SocketAddr> = claims.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        let addresses = self.path.link.local.map_or_else(raw::unspecified, |local| vec![local]);
+        let spoken = addresses.into_iter().filter(|address| self.path.link.speaks(*address));
+        let mut claims: Vec<SocketAddr> = spoken.map(|ip| SocketAddr::new(ip, port)).collect();
+        if claims.is_empty() {
+            return Err(Failure::new(Exit::NotAllowed, "-4 or -6 leaves no address of this machine to serve at"));
+        }
         for claim in &mut claims {
             if let (SocketAddr::V6(v6), Some((_, index))) = (claim, &interface)
                 && v6.ip().is_unicast_link_local()
@@ -210,9 +211,9 @@ fn raw_failure(error: &io::Error, claims: &[SocketAddr]) -> Failure {
              Give it to the program:  sudo setcap cap_net_raw,cap_net_admin+ep $(command -v tcpkit)\n  \
              or try a simulated wire, which needs none:  tcpkit fetch sim:FILE"
         ),
-        io::ErrorKind::AddrInUse => match holder::of_listener(claims) {
+        io::ErrorKind::AddrInUse => match holder::of_listener(claims).or_else(|| holder::of_connections(claims)) {
             Some(holder) => format!("port {port} is in use by {holder}"),
-            None => format!("port {port} is in use by another program (sudo ss -ltnp 'sport = :{port}' says which)"),
+            None => format!("port {port} is in use by another program (sudo ss -tanp 'sport = :{port}' says which)"),
         },
         io::ErrorKind::AddrNotAvailable => {
             let addresses: Vec<String> = claims.iter().map(|claim| claim.ip().to_string()).collect();

@@ -52,7 +52,7 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         Ok(_) => session.settle(Duration::MAX)?,
         Err(_) => session.close(GRACE)?,
     }
-    session.linger(args.path.link.linger, None)?;
+    session.linger(args.path.link.linger, None, outcome.is_err())?;
     let summary = Summary {
         what: format!("served {what}"),
         transfer: None,

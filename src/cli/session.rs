@@ -270,30 +270,34 @@ impl Session {
     }
 
     /// Stays after the last FIN (raw): the kernel would answer a peer that did not get our last acknowledgment, and
-    /// sends its FIN again, with a reset. Ends when no FIN has come for `wanted`, or, where that is left open, for three
+    /// sends its FIN again, with a reset; and so when connections were `cut_off` in the middle. Ends when no FIN has come for `wanted`, or, where that is left open, for three
     /// times our RTO or the peer's, as the gaps between its FINs show it.
-    pub fn linger(&mut self, wanted: Option<Duration>, ours: Option<&Report>) -> Result<(), Failure> {
+    pub fn linger(&mut self, wanted: Option<Duration>, ours: Option<&Report>, cut_off: bool) -> Result<(), Failure> {
         if self.claims.is_empty() {
             return Ok(());
         }
         let (host, clock) = (self.host.clone(), self.runtime.clock().clone());
         let last_fin = || host.inspect(|stack| stack.connections().filter_map(|(_, c)| c.time_wait_since()).max());
-        let rto = ours.map_or(Duration::ZERO, |report| report.rto);
+        let rto = host.inspect(|stack| {
+            let waiting = stack.connections().filter(|(_, c)| c.state() == State::TimeWait);
+            waiting.map(|(_, c)| c.rto().current()).chain(ours.map(|report| report.rto)).max().unwrap_or_default()
+        });
         let begun = clock.now();
         let (mut last, mut quiet) = match last_fin() {
             Some(last) => (last, wanted.unwrap_or((rto * 3).max(LINGER))),
             // Without TIME-WAIT nothing is missing. But of what was sent twice, or held back by an impairment, or cut
             // off, answers may still be on their way, and these too the kernel would answer.
             None => {
-                let cut_off = |report: &Report| matches!(report.ended, Some(CloseReason::Aborted));
-                let twice = ours.is_some_and(|report| report.stats.retransmits() > 0 || cut_off(report));
-                let stay = if twice || self.seed.is_some() { rto.max(LINGER / 2) } else { Duration::ZERO };
+                let aborted = |report: &Report| matches!(report.ended, Some(CloseReason::Aborted));
+                let twice = ours.is_some_and(|report| report.stats.retransmits() > 0 || aborted(report));
+                let stay = if cut_off || twice || self.seed.is_some() { rto.max(LINGER / 2) } else { Duration::ZERO };
                 (begun, wanted.unwrap_or(stay))
             }
         };
+        let end = begun + wanted.unwrap_or(LINGER_AT_MOST).max(LINGER_AT_MOST);
         let lingering = async {
-            while clock.now() < last + quiet && clock.now() < begun + LINGER_AT_MOST {
-                clock.sleep_until(last + quiet).await;
+            while clock.now() < (last + quiet).min(end) {
+                clock.sleep_until((last + quiet).min(end)).await;
                 let latest = last_fin().unwrap_or(last);
                 if wanted.is_none() {
                     // The peer waits twice as long before each retransmission.

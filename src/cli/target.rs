@@ -150,12 +150,13 @@ impl HostTarget {
 fn without_zone(rest: &str) -> (String, Option<String>) {
     let bare = rest.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
     let rest = if bare { format!("[{rest}]") } else { rest.into() };
-    let (Some(open), Some(close)) = (rest.find('['), rest.find(']')) else { return (rest, None) };
-    let Some((address, zone)) = rest.get(open..close).and_then(|inside| inside.split_once('%')) else {
+    let inside = rest.strip_prefix('[').and_then(|inside| inside.split_once(']'));
+    let Some(((address, zone), after)) = inside.and_then(|(inside, after)| Some((inside.split_once('%')?, after)))
+    else {
         return (rest, None);
     };
     let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
-    (format!("{}{address}{}", &rest[..open], &rest[close..]), Some(zone.into()))
+    (format!("[{address}]{after}"), Some(zone.into()))
 }
 
 /// The families in turn, beginning with that of the first.
@@ -219,6 +220,7 @@ mod tests {
         assert_eq!(host("::1", Some(8080)), ("::1".into(), Some(8080), "/".into(), false));
         assert_eq!(host("fe80::1%eth0", None), ("fe80::1%eth0".into(), None, "/".into(), false));
         assert_eq!(host("http://[fe80::1%25eth0]:81/x", None), ("fe80::1%eth0".into(), Some(81), "/x".into(), false));
+        assert_eq!(host("http://h/a[%20].txt", None), ("h".into(), None, "/a[%20].txt".into(), false));
         assert_eq!(Target::parse("sim:a/b", None).unwrap(), Target::Sim("a/b".into()));
     }
 

@@ -89,7 +89,9 @@ impl Connection {
             IcmpKind::TooBig { mtu } => self.on_smaller_mtu(mtu, header),
             // MUST-56: soft errors do not end a connection; they say why, should it end. One that a second SYN meets as
             // well is no passing matter, and there is nothing yet that it could destroy (RFC 5461 section 4.1).
-            IcmpKind::NoRoute if self.state == State::SynSent && self.opening.sends > 1 => {
+            IcmpKind::NoRoute
+                if self.state == State::SynSent && self.opening.sends > 1 && self.soft_error.is_some() =>
+            {
                 self.end(CloseReason::Unreachable(kind));
             }
             IcmpKind::NoRoute | IcmpKind::TimeExceeded | IcmpKind::ParameterProblem => self.soft_error = Some(kind),

@@ -252,14 +252,7 @@ impl<'a> Cutter<'a> {
         let tcp = &self.outgoing.tcp;
         self.put_ip(index, end - start, bytes);
         let at = self.outgoing.ip.len();
-        let mut flags = tcp.flags;
-        if index > 0 {
-            // CWR is answered once; marking the rest of a burst again would ask for a second reduction.
-            flags = flags.without(Flags::CWR);
-        }
-        if index + 1 < self.count {
-            flags = flags.without(Flags::FIN | Flags::PSH);
-        }
+        let flags = flags_of(tcp.flags, index, self.count);
         let seq = tcp.seq + start as u32;
         let mut sum = self.tcp_sum;
         sum.replace(tcp.seq.0, seq.0);
@@ -291,6 +284,13 @@ impl<'a> Cutter<'a> {
     }
 }
 
+/// The flags of the packet with this index, of `count` that a segment is cut into.
+fn flags_of(flags: Flags, index: usize, count: usize) -> Flags {
+    // CWR is answered once; marking the rest of a burst again would ask for a second reduction.
+    let first = if index > 0 { flags.without(Flags::CWR) } else { flags };
+    if index + 1 < count { first.without(Flags::FIN | Flags::PSH) } else { first }
+}
+
 /// Where an IPv4 header keeps its checksum.
 const V4_CHECKSUM: usize = 10;
 /// Where a TCP header keeps its checksum.
@@ -320,12 +320,7 @@ pub fn split(packet: &Packet) -> Vec<Packet> {
         let total = bytes.len();
         let mut header = tcp.header;
         header.seq += (index * size) as u32;
-        if index > 0 {
-            header.flags = header.flags.without(Flags::CWR);
-        }
-        if index + 1 < count {
-            header.flags = header.flags.without(Flags::FIN | Flags::PSH);
-        }
+        header.flags = flags_of(header.flags, index, count);
         if ip.dst.is_ipv4() {
             put(&mut bytes, 2, (total as u16).to_be_bytes());
             put(&mut bytes, 4, ip.id.wrapping_add(index as u16).to_be_bytes());

@@ -156,9 +156,10 @@ impl Inlet {
         let (hardware, packet_type) = (received.hardware, received.packet_type);
         let bytes = ip_packet(received);
         if packet_type == libc::PACKET_OUTGOING
-            && let Some(watch) = &mut self.watch
+            && let Some(mut watch) = self.watch.take()
         {
-            watch.on_left(&bytes);
+            watch.on_left(&bytes, |address| self.is_ours(now, address, &meta, hardware));
+            self.watch = Some(watch);
         }
         let ours = packet_type == libc::PACKET_HOST
             && IpPacket::addresses(&bytes)

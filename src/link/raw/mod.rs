@@ -169,19 +169,15 @@ fn try_to_guard_all(claims: &[SocketAddr]) -> io::Result<(Vec<OwnedFd>, Vec<Sock
         if wanted.ip().is_unspecified() && wanted.port() == 0 {
             wanted.set_port(shared_port);
         }
-        match guard::guard_port(wanted) {
-            Ok((guard, address, how)) => {
-                if address.ip().is_unspecified() {
-                    shared_port = address.port();
-                }
-                if how == Guard::MinimumTtl {
-                    kind = how;
-                }
-                guards.push(guard);
-                bound.push(address);
-            }
-            Err(error) => return Err(error),
+        let (guard, address, how) = guard::guard_port(wanted)?;
+        if address.ip().is_unspecified() {
+            shared_port = address.port();
         }
+        if how == Guard::MinimumTtl {
+            kind = how;
+        }
+        guards.push(guard);
+        bound.push(address);
     }
     Ok((guards, bound, kind))
 }

@@ -146,7 +146,7 @@ impl Outlet {
     pub fn flush(&mut self) -> io::Result<()> {
         self.blocked = None;
         while let Some(first) = self.queue.front() {
-            let (socket, first_to) = (first.socket, first.to);
+            let (socket, to) = (first.socket, first.to);
             match self.send_run(socket) {
                 Ok(sent) => {
                     self.expected.clear();
@@ -160,7 +160,6 @@ impl Outlet {
                     Some(libc::EINTR) => {}
                     _ => {
                         self.answer(&error);
-                        let to = first_to;
                         self.forget(1);
                         self.fail(&error, to)?;
                     }

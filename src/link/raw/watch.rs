@@ -12,8 +12,8 @@ use crate::link::sys::receive;
 use crate::time::Time;
 use crate::wire::{Flags, IpPacket, Protocol, SeqNum, TcpPacket, icmp};
 
-/// Resets of our own that are remembered: each comes by within microseconds.
-const REMEMBERED: usize = 32;
+/// Resets of our own that are remembered: as many as leave in one turn, before we look at what has left.
+const REMEMBERED: usize = 256;
 /// Packets after which a firewall that meant to reject would have.
 const ENOUGH: u32 = 64;
 /// The watch costs every packet that leaves this host a little, ours or not.
@@ -76,7 +76,8 @@ impl Watch {
 
     /// Whether it has lasted long enough.
     pub fn is_over(&mut self, now: Time) -> bool {
-        self.left == 0 || now >= *self.until.get_or_insert(now + LONGEST)
+        let over = self.left == 0 || now >= *self.until.get_or_insert(now + LONGEST);
+        over && self.seen.found.is_none()
     }
 
     /// A packet of ours is about to leave.
@@ -84,14 +85,16 @@ impl Watch {
         self.seen.on_sent(packet);
     }
 
-    /// The kernel shows us a packet that left this host.
-    pub fn on_left(&mut self, packet: &[u8]) {
-        self.seen.on_left(packet);
+    /// The kernel shows us a packet that left this host, or passed through it; `is_ours` knows our addresses.
+    pub fn on_left(&mut self, packet: &[u8], is_ours: impl FnMut(IpAddr) -> bool) {
+        if self.left > 0 {
+            self.seen.on_left(packet, is_ours);
+        }
     }
 
     /// What was found; there is nothing more to watch for then.
     pub fn take(&mut self) -> Option<Answer> {
-        let found = self.seen.found.filter(|_| self.left > 0)?;
+        let found = self.seen.found.take()?;
         self.left = 0;
         Some(found)
     }
@@ -113,15 +116,17 @@ impl Seen {
         }
     }
 
-    fn on_left(&mut self, packet: &[u8]) {
+    fn on_left(&mut self, packet: &[u8], mut is_ours: impl FnMut(IpAddr) -> bool) {
         if let Some((to, seq, port)) = read_reset(packet) {
-            if !self.ours.contains(&(to, seq)) {
+            let from = IpPacket::addresses(packet).map(|(src, _)| src);
+            if !self.ours.contains(&(to, seq)) && from.is_some_and(is_ours) {
                 self.found.get_or_insert(Answer { port, to: to.ip(), reset: true });
             }
         } else if let Ok(ip) = IpPacket::parse(packet)
             && let Ok(Some(error)) = icmp::parse(&ip)
             && self.ports.contains(&error.dst.port())
             && ip.src != ip.dst
+            && is_ours(error.dst.ip())
         {
             // We send no ICMP, so it is not ours; and it is about what a peer sent to us, not what the kernel tells us of
             // a packet of ours.
@@ -142,6 +147,10 @@ mod tests {
     use super::*;
     use crate::wire::TcpHeader;
     use crate::wire::ip::IpHeader;
+
+    fn is_us(address: IpAddr) -> bool {
+        address == IpAddr::from([192, 0, 2, 1])
+    }
 
     fn reset(seq: u32) -> Vec<u8> {
         let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
@@ -164,12 +173,12 @@ mod tests {
         };
         let mut seen = Seen { ports: vec![80], ..Seen::default() };
         let about_ours = icmp::write(icmp::IcmpKind::NoRoute, us, &packet(us, peer, 80, 80)).unwrap();
-        seen.on_left(&about_ours);
+        seen.on_left(&about_ours, is_us);
         let about_anothers = icmp::write(icmp::IcmpKind::PortUnreachable, us, &packet(peer, us, 5, 81)).unwrap();
-        seen.on_left(&about_anothers);
+        seen.on_left(&about_anothers, is_us);
         assert_eq!(seen.found, None);
         let about_the_peers = icmp::write(icmp::IcmpKind::PortUnreachable, us, &packet(peer, us, 5, 80)).unwrap();
-        seen.on_left(&about_the_peers);
+        seen.on_left(&about_the_peers, is_us);
         assert_eq!(seen.found, Some(Answer { port: 80, to: peer, reset: false }));
     }
 
@@ -177,9 +186,11 @@ mod tests {
     fn a_reset_that_we_did_not_send_is_told_from_our_own() {
         let mut seen = Seen { ports: vec![80], ..Seen::default() };
         seen.on_sent(&reset(7));
-        seen.on_left(&reset(7));
+        seen.on_left(&reset(7), is_us);
         assert_eq!(seen.found, None);
-        seen.on_left(&reset(8));
+        seen.on_left(&reset(8), |_| false);
+        assert_eq!(seen.found, None, "it only passes through this host");
+        seen.on_left(&reset(8), is_us);
         assert_eq!(seen.found, Some(Answer { port: 80, to: [192, 0, 2, 2].into(), reset: true }));
     }
 }

@@ -43,7 +43,8 @@ impl Connection {
             self.establish(now, segment);
         }
         let ack = segment.header.ack;
-        if self.board.is_empty() && ack == self.snd.una && !segment.header.flags.contains(Flags::ECE) {
+        let plain = segment.options.sack.is_empty() && !segment.header.flags.contains(Flags::ECE);
+        if plain && self.board.is_empty() && ack == self.snd.una {
             // Nothing is in flight, as in a connection that only receives: there is no news but the window.
             self.update_window(segment);
             return self.on_fin_acknowledged(now);

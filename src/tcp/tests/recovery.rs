@@ -9,6 +9,19 @@ fn ten_in_flight(mut bench: Bench) -> Bench {
 }
 
 #[test]
+fn a_d_sack_is_counted_when_nothing_is_in_flight_any_more() {
+    // RFC 2883: what was sent again had arrived; the first acknowledgment has emptied the scoreboard.
+    let mut bench = Bench::with_sack();
+    bench.tcp.send(&[7; 500]).unwrap();
+    bench.sends(&["[P.] 1:501 ack 1"]);
+    bench.pass(ms(1000));
+    bench.sends(&["[P.] 1:501 ack 1"]);
+    bench.gets(seg(".", 1, 501));
+    bench.gets(seg(".", 1, 501).sack(&[(1, 501)]));
+    assert_eq!(bench.tcp.stats().dsacks_in, 1);
+}
+
+#[test]
 fn three_duplicates_resend_the_first_and_the_first_two_bring_new_data() {
     // RFC 3042 and RFC 5681 section 3.2, without SACK.
     let mut bench = ten_in_flight(Bench::established_with(plain(), |peer| peer.win(65_000)));
