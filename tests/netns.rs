@@ -680,6 +680,24 @@ fn a_server_for_one_connection_delivers_all_to_a_slow_client() {
     lab.assert_undisturbed();
 }
 
+#[test]
+#[ignore = "needs root and curl"]
+fn a_server_says_at_its_end_what_it_has_served() {
+    let lab = Lab::new();
+    lab.file("file", 1000);
+    let mut command = lab.command(&lab.ours, env!("CARGO_BIN_EXE_tcpkit"));
+    let server = command.args(["serve", "file", "--count", "2", "-p", "8080"]).stderr(Stdio::piped()).spawn().unwrap();
+    lab.wait_for_port(&lab.ours, 8080);
+    for host in [OURS, OURS_V6] {
+        lab.curl(&lab.other, &format!("http://{host}:8080/"));
+    }
+    let output = server.wait_with_output().unwrap();
+    succeeds(&output);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("served 2 connections, 2 requests: "), "{stderr}");
+    lab.assert_undisturbed();
+}
+
 /// Opening a pipe waits for whoever writes to it, and so did everybody else.
 #[test]
 #[ignore = "needs root, curl and mkfifo"]

@@ -1,9 +1,10 @@
 //! `tcpkit serve`.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use colored::Colorize;
@@ -45,7 +46,9 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
     }
     let limit = if args.once { Some(1) } else { args.count };
     let (clock, spawner) = (session.runtime.clock().clone(), session.runtime.spawner());
-    let serving = serve(listener, service, clock, spawner, limit, teller(global, json_out));
+    let totals = Arc::new(Mutex::new(Totals::default()));
+    let tell = counting(totals.clone(), teller(global, json_out));
+    let serving = serve(listener, service, clock, spawner, limit, tell);
     let outcome = session.run(serving)?;
     match outcome {
         // What was promised is delivered, however long that takes.
@@ -69,12 +72,18 @@ pub fn run(global: &Global, args: &ServeArgs) -> Result<Exit, Failure> {
         simulated: false,
         failure: None,
     };
+    let totals = *totals.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = if global.json {
-        json_out.line(&summary.json())
+        let mut object = summary.json();
+        object["connections"] = json!(totals.connections);
+        object["requests"] = json!(totals.requests);
+        object["bytes_in"] = json!(totals.bytes_in);
+        object["bytes_out"] = json!(totals.bytes_out);
+        json_out.line(&object)
     } else if global.quiet {
         Ok(())
     } else {
-        summary.print(&mut io::stderr())
+        writeln!(io::stderr(), "{totals}").and_then(|()| summary.print(&mut io::stderr()))
     };
     match outcome {
         Ok(Ok(())) => Ok(Exit::Done),
@@ -116,6 +125,44 @@ fn describe(service: &Service, path: Option<&Path>) -> String {
         Service::Echo => "echo".into(),
         Service::Discard => "discard".into(),
     }
+}
+
+/// What was served in all.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    connections: u64,
+    requests: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        let Totals { connections, requests, bytes_in, bytes_out } = *self;
+        write!(f, "served {connections} connection{}", plural(connections))?;
+        if requests > 0 {
+            write!(f, ", {requests} request{}", plural(requests))?;
+        }
+        write!(f, ": {} in, {} out", show_bytes(bytes_in), show_bytes(bytes_out))
+    }
+}
+
+/// Counts what is told, and passes it on.
+fn counting(totals: Arc<Mutex<Totals>>, tell: Tell) -> Tell {
+    Arc::new(move |notice| {
+        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+        match &notice {
+            Notice::Request { .. } => totals.requests += 1,
+            Notice::Done { report, .. } => {
+                totals.connections += 1;
+                totals.bytes_in += report.stats.bytes_in;
+                totals.bytes_out += report.stats.bytes_out;
+            }
+        }
+        drop(totals);
+        tell(notice);
+    })
 }
 
 /// One line per request, one per connection at its end.
