@@ -15,6 +15,8 @@ pub struct SendBuffer {
     chunks: VecDeque<Chunk>,
     /// Written, not yet part of a chunk.
     tail: BytesMut,
+    /// Memory of a chunk that is done with, for the next one: it is in the nearest cache still.
+    spare: Option<BytesMut>,
     start: SeqNum,
     len: usize,
     limit: usize,
@@ -29,7 +31,7 @@ struct Chunk {
 impl SendBuffer {
     /// An empty buffer whose first byte will be `start`, for `limit` bytes.
     pub fn new(start: SeqNum, limit: usize) -> Self {
-        SendBuffer { chunks: VecDeque::new(), tail: BytesMut::new(), start, len: 0, limit: limit.max(1) }
+        SendBuffer { chunks: VecDeque::new(), tail: BytesMut::new(), spare: None, start, len: 0, limit: limit.max(1) }
     }
 
     /// The sequence number after the last byte.
@@ -54,7 +56,9 @@ impl SendBuffer {
         while !rest.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 self.seal();
-                self.tail = BytesMut::with_capacity(CHUNK.min(self.limit).max(1));
+                let mut space = self.spare.take().unwrap_or_default();
+                space.reserve(CHUNK.min(self.limit).max(1));
+                self.tail = space;
             }
             let fits = rest.len().min(self.tail.capacity() - self.tail.len());
             let (now, later) = rest.split_at_checked(fits).unwrap_or((rest, &[]));
@@ -102,7 +106,12 @@ impl SendBuffer {
             if (chunk.start + chunk.bytes.len() as u32).after(una) {
                 break;
             }
-            self.chunks.pop_front();
+            let done = self.chunks.pop_front().and_then(|chunk| chunk.bytes.try_into_mut().ok());
+            if let Some(mut space) = done {
+                // Nobody else looks at it any more.
+                space.clear();
+                self.spare = Some(space);
+            }
         }
     }
 
