@@ -3,6 +3,7 @@
 //! These need root and nginx, curl, wget, nc, python3, tshark; `.ci/run` installs them and runs these tests.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -609,6 +610,19 @@ fn killed_in_the_middle_and_started_again_on_the_same_port() {
     let pids = Command::new("ip").args(["netns", "pids", &lab.ours]).output().unwrap();
     for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
         run(&format!("kill -9 {pid}"));
+    }
+    // At once: the dying process may not hold the port while the kernel tidies up after it.
+    for _ in 0..5 {
+        let mut server = Command::new("ip")
+            .args(["netns", "exec", &lab.ours, env!("CARGO_BIN_EXE_tcpkit"), "serve", "--app", "discard", "-p", "8080"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("serving"), "{line}");
+        run(&format!("kill -9 {}", server.id()));
+        lab.children.push(server);
     }
     for mut child in lab.children.drain(..) {
         child.wait().unwrap();

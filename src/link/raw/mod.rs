@@ -113,6 +113,9 @@ impl RawLink {
         if let Some(socket) = inlet.socket()? {
             outlet.send_frames_by(socket);
         }
+        // When the process dies, the kernel takes its time to close packet sockets, but begins with what was opened last:
+        // so the ports are free at once.
+        let guards = guards.iter().map(OwnedFd::try_clone).collect::<io::Result<_>>()?;
         let settings = RawSettings { claims, guard: kind, mtu, window: inlet.window()? };
         Ok(RawLink {
             _guards: guards,
