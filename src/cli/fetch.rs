@@ -174,7 +174,7 @@ impl<'a> FetchRun<'a> {
         // As everywhere, 0 means no limit.
         let limit = |duration: Option<Duration>| duration.filter(|duration| !duration.is_zero());
         let (connect_timeout, max_time) = (limit(self.args.connect_timeout), limit(self.args.max_time));
-        let simulated = self.session.peer.is_some();
+        let (simulated, speaks_http) = (self.session.peer.is_some(), !self.raw());
         let mut saver = Saver::new(self.output, self.global, self.args, offset);
         let reported = Arc::new(Mutex::new(None));
         let report_to = reported.clone();
@@ -194,7 +194,7 @@ impl<'a> FetchRun<'a> {
             }
             done?;
             let elapsed = clock.now().since(start);
-            if self.args.app == FetchApp::Http {
+            if speaks_http {
                 clock.timeout(Some(FAREWELL), kept.stream.read_with(|_| 0)).await;
             }
             Ok((elapsed, kept))

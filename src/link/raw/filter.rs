@@ -57,25 +57,18 @@ fn v4(ports: &[u16], direction: Direction) -> Vec<Instruction> {
         .chain([bpf::op(bpf::LOAD_BYTE_INDEXED, bpf::NET)])
         .chain(one_of(&ICMP_ERRORS))
         .collect();
-    let at = |offset: u32| bpf::NET.wrapping_add(offset);
-    let port = match direction {
-        Direction::In => vec![bpf::op(bpf::LOAD_HALF_INDEXED, at(2))],
-        Direction::Out => vec![
-            bpf::op(bpf::LOAD_BYTE_INDEXED, at(RST.1)),
-            bpf::op(bpf::AND, RST.0),
-            // Without the bit, what is compared with the ports is 0, which is none.
-            bpf::jump(bpf::EQUALS, 0, 1, 0),
-            bpf::op(bpf::LOAD_HALF_INDEXED, at(0)),
-        ],
-    };
-    let tcp: Vec<_> = index_v4_payload().into_iter().chain(port).chain(one_of_ports(ports)).collect();
+    let tcp: Vec<_> = index_v4_payload()
+        .into_iter()
+        .chain(tcp(ports, direction, [bpf::LOAD_BYTE_INDEXED, bpf::LOAD_HALF_INDEXED], bpf::NET))
+        .collect();
     let program = [
-        bpf::op(bpf::LOAD_BYTE, at(9)),
+        bpf::op(bpf::LOAD_BYTE, bpf::NET.wrapping_add(9)),
         bpf::jump(bpf::EQUALS, ICMP, 1, 0),
         bpf::jump(bpf::EQUALS, TCP, icmp.len() as u8, icmp.len() as u8 - 1),
     ];
     // Fragments other than the first have no ports.
-    let first = [bpf::op(bpf::LOAD_HALF, at(6)), bpf::jump(bpf::HAS_BITS, 0x1fff, tcp.len() as u8 - 1, 0)];
+    let first =
+        [bpf::op(bpf::LOAD_HALF, bpf::NET.wrapping_add(6)), bpf::jump(bpf::HAS_BITS, 0x1fff, tcp.len() as u8 - 1, 0)];
     program.into_iter().chain(icmp).chain(first).chain(tcp).collect()
 }
 
@@ -85,18 +78,9 @@ fn index_v4_payload() -> [Instruction; 4] {
 }
 
 fn v6(ports: &[u16], direction: Direction) -> Vec<Instruction> {
-    let at = |offset: u32| bpf::NET.wrapping_add(40 + offset);
-    let port = match direction {
-        Direction::In => vec![bpf::op(bpf::LOAD_HALF, at(2))],
-        Direction::Out => vec![
-            bpf::op(bpf::LOAD_BYTE, at(RST.1)),
-            bpf::op(bpf::AND, RST.0),
-            bpf::jump(bpf::EQUALS, 0, 1, 0),
-            bpf::op(bpf::LOAD_HALF, at(0)),
-        ],
-    };
-    let tcp = port.into_iter().chain(one_of_ports(ports));
-    let icmp = [bpf::op(bpf::LOAD_BYTE, at(0)), bpf::jump(bpf::AT_LEAST, ICMPV6_INFORMATION, 1, 0), TAKE, DROP];
+    let payload = bpf::NET.wrapping_add(40);
+    let tcp = tcp(ports, direction, [bpf::LOAD_BYTE, bpf::LOAD_HALF], payload);
+    let icmp = [bpf::op(bpf::LOAD_BYTE, payload), bpf::jump(bpf::AT_LEAST, ICMPV6_INFORMATION, 1, 0), TAKE, DROP];
     let extensions = one_of(&EXTENSIONS);
     let program = [
         bpf::op(bpf::LOAD_BYTE, bpf::NET.wrapping_add(6)),
@@ -106,8 +90,21 @@ fn v6(ports: &[u16], direction: Direction) -> Vec<Instruction> {
     program.into_iter().chain(extensions).chain(icmp).chain(tcp).collect()
 }
 
-fn one_of_ports(ports: &[u16]) -> Vec<Instruction> {
-    one_of(&ports.iter().map(|port| u32::from(*port)).collect::<Vec<_>>())
+/// Decides about a TCP segment at `start`, read by these loads of a byte and of 16 bits: to our ports, or, of what
+/// leaves, resets from them.
+fn tcp(ports: &[u16], direction: Direction, [byte, half]: [u16; 2], start: u32) -> Vec<Instruction> {
+    let mut program = match direction {
+        Direction::In => vec![bpf::op(half, start.wrapping_add(2))],
+        Direction::Out => vec![
+            bpf::op(byte, start.wrapping_add(RST.1)),
+            bpf::op(bpf::AND, RST.0),
+            // Without the bit, what is compared with the ports is 0, which is none.
+            bpf::jump(bpf::EQUALS, 0, 1, 0),
+            bpf::op(half, start),
+        ],
+    };
+    program.extend(one_of(&ports.iter().map(|port| u32::from(*port)).collect::<Vec<_>>()));
+    program
 }
 
 /// Takes the packet when A is one of `values`; ends with DROP.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::filter;
 use super::watch::Watch;
 use crate::link::Wait;
-use crate::link::sys::receive::{self, Family, HEAD, Received, VNET_HEADER};
+use crate::link::sys::receive::{self, Family, HEAD, NEEDS_CSUM, Received, VNET_HEADER};
 use crate::link::sys::send;
 use crate::time::Time;
 use crate::wire::packet::ChecksumState;
@@ -17,14 +17,10 @@ use crate::wire::{IpPacket, Meta, Packet, Protocol};
 
 /// Room for the largest packet that the kernel hands over, with BIG TCP; only what is filled is ever touched.
 const BUFFER: usize = 256 << 10;
-/// Buffers there are: as many as are read at a time.
-const BUFFERS: usize = 32;
 /// What we ask the kernel to keep for us while we are busy.
 const RECEIVE_BUFFER: i32 = 16 << 20;
 /// Batches that are read in search of a packet for us.
 const MOST_BATCHES: u32 = 8;
-/// The virtio-net header's flag that says: the checksum was left to hardware.
-const NEEDS_CSUM: u8 = 1;
 /// Addresses of the host are read again no sooner, however many packets come for others.
 const ADDRESSES_HOLD: Duration = Duration::from_secs(1);
 
@@ -92,35 +88,52 @@ impl Inlet {
 
     /// The next packet for us.
     pub fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
+        // What has been read is looked at before anybody waits: the sockets do not tell of it any more.
+        if let Some(packet) = self.next_of_ours(now) {
+            return Ok(Some(packet));
+        }
         for _ in 0..MOST_BATCHES {
-            while let Some(received) = self.received.pop_front() {
-                match self.read(now, received) {
-                    Ok(packet) => return Ok(Some(packet)),
-                    Err(buffer) => self.buffers.push(buffer),
-                }
-            }
-            if self.buffers.is_empty() {
-                self.buffers.extend((0..BUFFERS).map(|_| Vec::with_capacity(BUFFER)));
-            }
-            self.watch = self.watch.take().and_then(|mut watch| (!watch.is_over(now)).then_some(watch));
-            let sockets = self.sockets.iter().chain(self.watch.as_ref().and_then(Watch::socket));
-            self.first = (self.first + 1) % sockets.clone().count().max(1);
-            let mut count = 0;
-            for socket in sockets.clone().skip(self.first).chain(sockets.take(self.first)) {
-                count += receive::receive(socket, &mut self.buffers, &mut self.received)?;
-            }
-            if count == 0 {
+            if self.read_batch(now)? == 0 {
                 self.emptied = now;
                 return Ok(None);
+            }
+            if let Some(packet) = self.next_of_ours(now) {
+                return Ok(Some(packet));
             }
         }
         // All of it for others: they are not to keep us from our own work.
         Ok(None)
     }
 
+    /// The next packet for us among those that have been read; none are left when there is none.
+    fn next_of_ours(&mut self, now: Time) -> Option<Packet> {
+        while let Some(received) = self.received.pop_front() {
+            match self.read(now, received) {
+                Ok(packet) => return Some(packet),
+                Err(buffer) => self.buffers.push(buffer),
+            }
+        }
+        None
+    }
+
+    /// Reads what the sockets hold, at most a batch; how many packets that was.
+    fn read_batch(&mut self, now: Time) -> io::Result<usize> {
+        if self.buffers.is_empty() {
+            self.buffers.extend((0..receive::BATCH).map(|_| Vec::with_capacity(BUFFER)));
+        }
+        self.watch = self.watch.take().and_then(|mut watch| (!watch.is_over(now)).then_some(watch));
+        let sockets = self.sockets.iter().chain(self.watch.as_ref().and_then(Watch::socket));
+        self.first = (self.first + 1) % sockets.clone().count().max(1);
+        let mut count = 0;
+        for socket in sockets.clone().skip(self.first).chain(sockets.take(self.first)) {
+            count += receive::receive(socket, &mut self.buffers, &mut self.received)?;
+        }
+        Ok(count)
+    }
+
     /// Takes back a packet's buffer.
     pub fn recycle(&mut self, packet: Packet) {
-        if packet.bytes.capacity() >= BUFFER && self.buffers.len() < BUFFERS {
+        if packet.bytes.capacity() >= BUFFER && self.buffers.len() < receive::BATCH {
             self.buffers.push(packet.bytes);
         }
     }

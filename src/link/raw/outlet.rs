@@ -11,7 +11,7 @@ use super::ways::Ways;
 use crate::link::Wait;
 use crate::link::sys;
 use crate::link::sys::receive::Family;
-use crate::link::sys::send::{self, Destination, Message};
+use crate::link::sys::send::{self, BATCH, Destination, Message};
 use crate::time::Time;
 use crate::wire::icmp::{self, IcmpKind};
 use crate::wire::packet::Cutter;
@@ -19,8 +19,6 @@ use crate::wire::{IpPacket, Outgoing, Packet, Payload};
 
 /// Failures that are told of, until somebody listens.
 const MOST_ANSWERS: usize = 64;
-/// Packets that wait to be sent together.
-const BATCH: usize = 64;
 /// Packets that may wait while the kernel takes no more; what a link that holds packets back gives beyond is lost.
 const MOST_WAITING: usize = 4096;
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::route::{Route, Routes, has_ipsec_policies};
-use crate::link::sys::receive::VNET_HEADER;
+use crate::link::sys::receive::{NEEDS_CSUM, VNET_HEADER};
 use crate::time::Time;
 use crate::wire::ethernet::ETHERNET_HEADER;
 use crate::wire::packet::{Cutter, TCP_CHECKSUM};
@@ -137,7 +137,6 @@ impl Ways {
 impl Frame {
     /// Everything in front of a super-segment's payload: virtio-net header, link-layer header, IP and TCP.
     pub fn head(&self, cutter: &Cutter<'_>, outgoing: &Outgoing) -> Vec<u8> {
-        const NEEDS_CSUM: u8 = 1;
         const GSO_TCPV4: u8 = 1;
         const GSO_TCPV6: u8 = 4;
         const GSO_ECN: u8 = 0x80;

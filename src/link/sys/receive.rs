@@ -12,8 +12,10 @@ pub const VNET_HEADER: usize = 10;
 /// Bytes that are received apart from the rest: the virtio-net header, and what is the Ethernet header on nearly every
 /// device, so that the packet itself starts a buffer.
 pub const HEAD: usize = VNET_HEADER + 14;
+/// The virtio-net header's flag that says: the checksum was left to hardware.
+pub const NEEDS_CSUM: u8 = 1;
 /// Packets read at a time.
-const BATCH: usize = 32;
+pub const BATCH: usize = 32;
 
 const PACKET_IGNORE_OUTGOING: i32 = 23;
 const PACKET_AUXDATA: i32 = 8;

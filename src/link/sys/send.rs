@@ -11,7 +11,7 @@ use super::{Name, open, set_buffer};
 /// What may wait in a socket: a few milliseconds of a fast link, and not so much that a slow one's queue becomes ours.
 const SEND_BUFFER: i32 = 1 << 20;
 /// Packets sent at a time.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// Opens a socket that sends IP packets with headers of our own, routed by the kernel.
 pub fn raw_ip_socket(family: Family) -> io::Result<OwnedFd> {
