@@ -81,6 +81,7 @@ impl End {
             mtu,
             ttl: 64,
             tcp,
+            isn: None,
             secret: Secret([secret, secret]),
             annotate: false,
         };

@@ -82,6 +82,7 @@ fn host(address: [u8; 4]) -> HostConfig {
         mtu: 1500,
         ttl: 64,
         tcp: Config::default(),
+        isn: None,
         secret: Secret([1, u64::from(address[3])]),
         annotate: false,
     }

@@ -54,6 +54,7 @@ pub mod cli;
 pub mod link;
 pub mod net;
 pub mod random;
+pub mod script;
 pub mod stack;
 pub mod tcp;
 pub mod time;

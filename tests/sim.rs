@@ -94,6 +94,7 @@ fn every_combination_of_options_delivers() {
             sack: on(0) ^ flip && on(5),
             timestamps: on(1),
             ecn: on(2) ^ flip,
+            ecn_accept: on(2) ^ flip,
             congestion: if on(3) { Algorithm::Reno } else { Algorithm::Cubic },
             nagle: on(4),
             delayed_ack: on(4).then_some(Duration::from_millis(40)),

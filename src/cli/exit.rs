@@ -8,10 +8,14 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Done = 0,
+    /// The answer is no: a script that mismatches.
+    No = 1,
     /// Wrong usage.
     Usage = 2,
     /// The machine will not let us: privilege, device, port in use.
     NotAllowed = 3,
+    /// A bad input file: a script that cannot be read.
+    BadInput = 4,
     /// Name not found.
     NameNotFound = 6,
     /// Refused.
@@ -46,8 +50,10 @@ impl Exit {
     /// The table for the manual.
     pub const TABLE: &'static [(Exit, &'static str)] = &[
         (Exit::Done, "done"),
+        (Exit::No, "the answer is no: a script that mismatches"),
         (Exit::Usage, "wrong usage"),
         (Exit::NotAllowed, "the machine will not let us: privilege, device, port in use"),
+        (Exit::BadInput, "bad input file: a script that is not understood"),
         (Exit::NameNotFound, "name not found"),
         (Exit::Refused, "connection refused"),
         (Exit::Unreachable, "unreachable"),

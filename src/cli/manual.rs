@@ -48,6 +48,10 @@ const EXAMPLES: &[&str] = &[
     "tcpkit serve --count 3 --drop 2% public/",
     "tcpkit handshake --connect-timeout 3s host:443",
     "tcpkit handshake --drop syn:#1 sim:",
+    "tcpkit replay testdata/scripts",
+    "tcpkit replay --verbose --write run.pcapng script.pkt",
+    "tcpkit replay --profile linux --ip-version ipv6 --isn 4294967000 script.pkt",
+    "tcpkit replay --ignore-commands --json script.pkt",
 ];
 
 /// What must be known about real networks; for the pages of those who use them.

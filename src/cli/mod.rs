@@ -10,6 +10,7 @@
 //! | `holder`    | who holds a port that we cannot have (Linux) |
 //! | `real`      | the same for real networks (Linux) |
 //! | `fetch`, `serve`, `handshake` | the subcommands |
+//! | `replay`    | packet scripts |
 //! | `saver`     | what `fetch` does with an answer as it comes |
 //! | `save`      | writing what was fetched to its file |
 //! | `summary`   | what a run came to, for people and for programs |
@@ -26,6 +27,7 @@ mod holder;
 pub mod manual;
 #[cfg(target_os = "linux")]
 mod real;
+mod replay;
 mod save;
 mod saver;
 mod serve;
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(&cli.global, args),
         Command::Serve(args) => serve::run(&cli.global, args),
         Command::Handshake(args) => handshake::run(&cli.global, args),
+        Command::Replay(args) => replay::run(&cli.global, args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
     };

@@ -123,7 +123,7 @@ impl Options<'_> {
         secret: Secret,
         annotate: bool,
     ) -> HostConfig {
-        HostConfig { addresses, owns_addresses: false, mtu, ttl: self.path.link.ttl, tcp, secret, annotate }
+        HostConfig { addresses, owns_addresses: false, mtu, ttl: self.path.link.ttl, tcp, isn: None, secret, annotate }
     }
 
     pub(super) fn impaired(&self, link: Box<dyn Link>, rules: &Impairments, seed: u64) -> Box<dyn Link> {
@@ -141,21 +141,7 @@ impl Options<'_> {
     pub(super) fn observers(&self, capture: Option<&Path>, trace: bool) -> Result<Vec<Box<dyn Observer>>, Failure> {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         if let Some(path) = capture {
-            let (output, format): (Box<dyn Write + Send>, Format) = match path == Path::new("-") {
-                true if io::stdout().is_terminal() => {
-                    return Err(Failure::new(
-                        Exit::Usage,
-                        "a capture is no text for a terminal; write it to a file or a pipe",
-                    ));
-                }
-                true => (Box::new(io::stdout()), Format::PcapNg),
-                false => {
-                    let file = File::create(path).map_err(|error| Failure::writing(path, &error))?;
-                    (Box::new(file), Format::of(path))
-                }
-            };
-            let writer = Writer::new(output, format, &INTERFACES, self.path.link.snaplen)
-                .map_err(|error| Failure::writing(path, &error))?;
+            let writer = open_capture(path, &INTERFACES, self.path.link.snaplen)?;
             observers.push(Box::new(Recorder::new(writer)));
         }
         if trace && self.trace {
@@ -165,6 +151,21 @@ impl Options<'_> {
         }
         Ok(observers)
     }
+}
+
+/// A capture at `path`, or on standard output for `-`.
+pub fn open_capture(path: &Path, interfaces: &[&str], snaplen: u32) -> Result<Writer, Failure> {
+    let (output, format): (Box<dyn Write + Send>, Format) = match path == Path::new("-") {
+        true if io::stdout().is_terminal() => {
+            return Err(Failure::new(Exit::Usage, "a capture is no text for a terminal; write it to a file or a pipe"));
+        }
+        true => (Box::new(io::stdout()), Format::PcapNg),
+        false => {
+            let file = File::create(path).map_err(|error| Failure::writing(path, &error))?;
+            (Box::new(file), Format::of(path))
+        }
+    };
+    Writer::new(output, format, interfaces, snaplen).map_err(|error| Failure::writing(path, &error))
 }
 
 #[cfg(not(target_os = "linux"))]

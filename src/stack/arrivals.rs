@@ -141,19 +141,21 @@ impl Stack {
             return None;
         }
         let at = self.listener_at(local)?;
-        let mut iss = self.config.secret.isn(local, remote, now);
+        let mut iss = self.config.isn.unwrap_or_else(|| self.config.secret.isn(local, remote, now));
         if let Some(used) = used {
             // RFC 9293 MAY-2: larger than any that the old connection used, also when that was faster than the clock.
             iss = iss.latest(used + 1);
         }
         let ts_offset = self.config.secret.timestamp_offset(local, remote);
-        let config = self.tcp_config(remote.ip());
-        let listener = self.listeners.get_mut(&at)?;
+        let listener = self.listeners.get(&at)?;
         if !listener.has_room() {
             return None;
         }
+        let config = self.fitted(listener.tcp.clone(), remote.ip());
         let id = self.slab.insert(Connection::accept(config, local, remote, iss, ts_offset), Some(at));
-        listener.on_syn(id);
+        if let Some(listener) = self.listeners.get_mut(&at) {
+            listener.on_syn(id);
+        }
         self.by_addresses.insert((local, remote), id);
         Some(id)
     }

@@ -75,6 +75,18 @@ impl Stack {
         remote: SocketAddr,
         isn: Option<SeqNum>,
     ) -> Result<ConnId, ConnectError> {
+        self.connect_as(now, local, remote, isn, self.config.tcp.clone())
+    }
+
+    /// Like [`Stack::connect`], for a connection that behaves as `tcp` says and not as the host's others.
+    pub fn connect_as(
+        &mut self,
+        now: Time,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        isn: Option<SeqNum>,
+        tcp: Config,
+    ) -> Result<ConnId, ConnectError> {
         let (local, remote) = (local.map(without_scope), without_scope(remote));
         let fits = |address: &&IpAddr| address.is_ipv4() == remote.is_ipv4();
         let address = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
@@ -89,9 +101,9 @@ impl Stack {
         if self.by_addresses.contains_key(&(local, remote)) {
             return Err(ConnectError::InUse(local, remote));
         }
-        let iss = isn.unwrap_or_else(|| self.config.secret.isn(local, remote, now));
+        let iss = isn.or(self.config.isn).unwrap_or_else(|| self.config.secret.isn(local, remote, now));
         let ts_offset = self.config.secret.timestamp_offset(local, remote);
-        let connection = Connection::open(self.tcp_config(remote.ip()), local, remote, iss, ts_offset);
+        let connection = Connection::open(self.fitted(tcp, remote.ip()), local, remote, iss, ts_offset);
         let id = self.slab.insert(connection, None);
         self.by_addresses.insert((local, remote), id);
         self.settle(id);
@@ -101,11 +113,28 @@ impl Stack {
     /// Listens at `address`. The unspecified IPv4 address stands for all of ours of that family, the unspecified IPv6
     /// address for those of both.
     pub fn listen(&mut self, address: SocketAddr, backlog: usize) -> Result<(), ListenError> {
+        self.listen_as(address, backlog, self.config.tcp.clone())
+    }
+
+    /// Like [`Stack::listen`], for connections that behave as `tcp` says and not as the host's others.
+    pub fn listen_as(&mut self, address: SocketAddr, backlog: usize, tcp: Config) -> Result<(), ListenError> {
         if self.listeners.contains_key(&address) {
             return Err(ListenError::InUse(address));
         }
-        self.listeners.insert(address, Listener::new(backlog));
+        self.listeners.insert(address, Listener::new(backlog, tcp));
         Ok(())
+    }
+
+    /// Whether a connection waits to be accepted at `address`.
+    pub fn is_acceptable(&self, address: SocketAddr) -> bool {
+        self.listeners.get(&address).is_some_and(Listener::is_acceptable)
+    }
+
+    /// What becomes of connections that are asked for at `address` from now on.
+    pub fn set_listener_config(&mut self, address: SocketAddr, tcp: Config) {
+        if let Some(listener) = self.listeners.get_mut(&address) {
+            listener.tcp = tcp;
+        }
     }
 
     /// Stops listening; connections that nobody accepted are reset.
@@ -160,10 +189,9 @@ impl Stack {
     }
 
     /// The settings for a connection to or from `remote`: the MSS is what the MTU carries, or less when asked for.
-    pub(super) fn tcp_config(&self, remote: IpAddr) -> Config {
+    pub(super) fn fitted(&self, mut config: Config, remote: IpAddr) -> Config {
         let header = TCP_HEADER + if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
         let carried = u16::try_from(self.config.mtu.saturating_sub(header)).unwrap_or(u16::MAX);
-        let mut config = self.config.tcp.clone();
         config.mss = config.mss.min(carried);
         config
     }

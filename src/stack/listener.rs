@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::slab::ConnId;
+use crate::tcp::Config;
 
 /// One listening address.
 #[derive(Debug)]
@@ -10,11 +11,13 @@ pub struct Listener {
     backlog: usize,
     half_open: Vec<ConnId>,
     waiting: VecDeque<ConnId>,
+    /// How its connections behave.
+    pub tcp: Config,
 }
 
 impl Listener {
-    pub fn new(backlog: usize) -> Self {
-        Listener { backlog: backlog.max(1), half_open: Vec::new(), waiting: VecDeque::new() }
+    pub fn new(backlog: usize, tcp: Config) -> Self {
+        Listener { backlog: backlog.max(1), half_open: Vec::new(), waiting: VecDeque::new(), tcp }
     }
 
     /// Whether one more SYN is taken. `backlog` bounds handshakes and waiting connections together, so a flood
@@ -38,6 +41,11 @@ impl Listener {
         let before = self.half_open.len();
         self.half_open.retain(|other| *other != id);
         self.half_open.len() < before
+    }
+
+    /// Whether a connection waits to be accepted.
+    pub fn is_acceptable(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub fn accept(&mut self) -> Option<ConnId> {

@@ -27,7 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::tcp::{Config, Connection, Event, Secret, Transmit};
 use crate::time::Time;
 use crate::wire::ip::IpHeader;
-use crate::wire::{Outgoing, Protocol};
+use crate::wire::{Outgoing, Protocol, SeqNum};
 
 pub use arrivals::Arrival;
 pub use calls::{ConnectError, ListenError};
@@ -51,6 +51,8 @@ pub struct HostConfig {
     pub ttl: u8,
     /// How its connections behave.
     pub tcp: Config,
+    /// The initial sequence number of every connection, where it is not to be chosen (RFC 6528): for scripts.
+    pub isn: Option<SeqNum>,
     /// The key behind sequence numbers, timestamps and ports.
     pub secret: Secret,
     /// Say for every packet what the state machine knew (for captures).

@@ -15,6 +15,7 @@ fn stack(owns_addresses: bool) -> Stack {
         mtu: 1500,
         ttl: 64,
         tcp: Config { window_scale: WindowScale::Off, ..Config::default() },
+        isn: None,
         secret: Secret([1, 2]),
         annotate: true,
     })

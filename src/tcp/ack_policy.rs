@@ -13,6 +13,8 @@ pub struct AckPolicy {
     due: Option<Reason>,
     /// Bytes that arrived since the last acknowledgment.
     unacknowledged: u32,
+    /// Acknowledgments that were sent.
+    sent: u32,
 }
 
 impl AckPolicy {
@@ -24,6 +26,11 @@ impl AckPolicy {
             self.now(Reason::Ack);
         }
         self.due.is_none()
+    }
+
+    /// Acknowledgments that were sent.
+    pub fn sent(&self) -> u32 {
+        self.sent
     }
 
     /// An acknowledgment is to leave now. The first reason stays.
@@ -38,6 +45,7 @@ impl AckPolicy {
 
     /// A segment with an acknowledgment left.
     pub fn on_sent(&mut self) {
+        self.sent = self.sent.saturating_add(1);
         self.due = None;
         self.unacknowledged = 0;
     }

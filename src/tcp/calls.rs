@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::ack_policy::{AckPolicy, Limiter};
+use super::chronograph::Chronograph;
 use super::config::{Config, MAX_BUFFER, RecvBuffer};
 use super::connection::{
     Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, MIN_MSS, Opening, Persist, Tuning,
@@ -80,10 +81,11 @@ impl Connection {
             out: SendBuffer::new(iss + 1, config.send_buffer),
             inb: super::recv_buffer::RecvBuffer::new(config.recv_buffer),
             fin_queued: false,
+            corked: false,
             detached: false,
             sack: config.sack,
             timestamps: Timestamps::new(config.timestamps, ts_offset),
-            ecn: Ecn::new(config.ecn),
+            ecn: Ecn::new(config.ecn, config.ecn_accept),
             board: Scoreboard::default(),
             recovery: Recovery::default(),
             congestion: config.congestion.controller(u32::from(mss), config.initial_window),
@@ -101,6 +103,9 @@ impl Connection {
             soft_error: None,
             ended: None,
             stats: Stats::default(),
+            chronograph: Chronograph::default(),
+            heard: None,
+            text_heard: None,
             config,
         }
     }
@@ -253,10 +258,5 @@ impl Connection {
         if self.state == State::TimeWait {
             self.end(CloseReason::Done);
         }
-    }
-
-    /// Turns Nagle's algorithm on or off (MUST-17).
-    pub fn set_nagle(&mut self, on: bool) {
-        self.config.nagle = on;
     }
 }

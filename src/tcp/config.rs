@@ -49,17 +49,23 @@ pub struct Config {
     pub timestamps: bool,
     /// Window scaling (RFC 7323).
     pub window_scale: WindowScale,
-    /// Explicit congestion notification (RFC 3168): offered, and agreed to when offered.
+    /// Explicit congestion notification (RFC 3168): offered when we open.
     pub ecn: bool,
+    /// Explicit congestion notification: agreed to when the peer offers it.
+    pub ecn_accept: bool,
     /// Congestion control.
     pub congestion: Algorithm,
     /// The initial congestion window in segments: 10 (RFC 6928).
     pub initial_window: u32,
+    /// The congestion window starts over after an idle time (RFC 5681 section 4.1, SHOULD: on).
+    pub idle_restart: bool,
     /// Nagle's algorithm (RFC 9293 section 3.7.4, SHLD-7: on).
     pub nagle: bool,
     /// How long an acknowledgment may wait for company; `None` acknowledges at once. 40 ms, well below
     /// the 500 ms of MUST-40, as Linux does: a sender's RTO floor of 200 ms is never near.
     pub delayed_ack: Option<Duration>,
+    /// Segments at the start of a connection that are acknowledged at once, while the sender's window is small: 0.
+    pub quick_acks: u32,
     /// Receive buffer; 6 MiB at most carries 500 Mbit/s over 100 ms.
     pub recv_buffer: RecvBuffer,
     /// Bytes the user may have waiting to be sent or acknowledged: 4 MiB.
@@ -69,6 +75,9 @@ pub struct Config {
     /// Smallest RTO: 200 ms. RFC 6298 section 2.4 says 1 s (SHOULD); every modern stack is lower,
     /// because a delayed acknowledgment takes at most 40 ms on nearly all of them.
     pub rto_min: Duration,
+    /// `rto_min` is the least that is added to SRTT rather than the least RTO, so that a path of 100 ms has an RTO of
+    /// 300 ms and not of 200. RFC 6298 section 2.4 speaks of the RTO; Linux does this.
+    pub rto_min_above_srtt: bool,
     /// Largest RTO: 120 s, above the 60 s that RFC 6298 section 2.5 asks for at least.
     pub rto_max: Duration,
     /// Duplicate acknowledgments that mean loss: 3 (RFC 5681 section 2, RFC 6675 section 2).
@@ -81,10 +90,18 @@ pub struct Config {
     pub user_timeout: Option<Duration>,
     /// Idle time after which the peer is asked whether it is still there (SHLD-12: off).
     pub keepalive: Option<Duration>,
+    /// Time between such questions when nobody answers, where it is shorter than the idle time: 75 s.
+    pub keepalive_interval: Duration,
+    /// Questions without an answer before the connection is given up: 9.
+    pub keepalive_probes: u32,
     /// Time in TIME-WAIT: 60 s, twice the 30 s that a segment is assumed to live at most.
     pub time_wait: Duration,
     /// Time in FIN-WAIT-2 when nobody reads any more: 60 s, as other stacks do against peers that vanish.
     pub fin_wait_2: Duration,
+    /// Whatever leaves as several packets at once ends with PSH, and is at most half of the largest window that the peer
+    /// offered: a receiver that puts packets together again delivers them at once. RFC 9293 section 3.9.1 (SHLD-29)
+    /// wants PSH when there is no more to send, which is set in any case.
+    pub push_bursts: bool,
     /// Bytes that may leave as one super-segment; at most 65,535 less headers. One MSS when smaller.
     pub max_burst: usize,
 }
@@ -97,22 +114,29 @@ impl Default for Config {
             timestamps: true,
             window_scale: WindowScale::Auto,
             ecn: true,
+            ecn_accept: true,
             congestion: Algorithm::Cubic,
             initial_window: 10,
+            idle_restart: true,
             nagle: true,
             delayed_ack: Some(Duration::from_millis(40)),
+            quick_acks: 0,
             recv_buffer: RecvBuffer::Auto { max: 6 << 20 },
             send_buffer: 4 << 20,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
+            rto_min_above_srtt: false,
             rto_max: Duration::from_secs(120),
             dup_thresh: 3,
             syn_retries: 6,
             retries: 15,
             user_timeout: None,
             keepalive: None,
+            keepalive_interval: Duration::from_secs(75),
+            keepalive_probes: 9,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
+            push_bursts: false,
             max_burst: 64_000,
         }
     }

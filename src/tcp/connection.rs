@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::ack_policy::{AckPolicy, Limiter};
+use super::chronograph::Chronograph;
 use super::config::Config;
 use super::congestion::Controller;
 use super::ecn::Ecn;
 use super::error::CloseReason;
-use super::recovery::Recovery;
+use super::recovery::{Phase, Recovery};
 use super::recv_buffer::RecvBuffer;
 use super::rto::Rto;
 use super::scoreboard::Scoreboard;
@@ -45,6 +46,8 @@ pub struct Connection {
     pub(super) inb: RecvBuffer,
     /// The user closed: a FIN follows the last byte of `out`.
     pub(super) fin_queued: bool,
+    /// The user has announced more data.
+    pub(super) corked: bool,
     /// Nobody will read: text that arrives now is answered by RST (RFC 1122 section 4.2.2.13).
     pub(super) detached: bool,
     /// SACK was offered, later agreed.
@@ -72,6 +75,10 @@ pub struct Connection {
     pub(super) soft_error: Option<IcmpKind>,
     pub(super) ended: Option<CloseReason>,
     pub(super) stats: Stats,
+    pub(super) chronograph: Chronograph,
+    /// When a segment of the peer was last taken; when one with text was, or the handshake ended.
+    pub(super) heard: Option<Time>,
+    pub(super) text_heard: Option<Time>,
 }
 
 /// Our SYN.
@@ -236,6 +243,106 @@ impl Connection {
     /// Bytes thought to be in the network (RFC 6675 section 4).
     pub fn pipe(&self) -> u32 {
         self.board.pipe().saturating_sub(self.recovery.departed())
+    }
+
+    /// Both ends sent the window scale option.
+    pub fn is_scaled(&self) -> bool {
+        self.opening.scaled
+    }
+
+    /// The window was reduced because of a congestion mark, less than a round trip ago.
+    pub fn is_reduced(&self) -> bool {
+        self.ecn.is_reduced(self.snd.una)
+    }
+
+    /// What the sender's time went into.
+    pub fn chronograph(&self) -> &Chronograph {
+        &self.chronograph
+    }
+
+    /// When data was last sent.
+    pub fn last_data_sent(&self) -> Option<Time> {
+        self.last_sent
+    }
+
+    /// When a segment with text last arrived.
+    pub fn last_data_received(&self) -> Option<Time> {
+        self.text_heard
+    }
+
+    /// When an acceptable segment last arrived.
+    pub fn last_heard(&self) -> Option<Time> {
+        self.heard
+    }
+
+    /// Bytes that the peer reported to have beyond a hole.
+    pub fn sacked(&self) -> u32 {
+        self.board.sacked()
+    }
+
+    /// Bytes thought to be lost and not acknowledged since.
+    pub fn lost(&self) -> u32 {
+        self.board.lost()
+    }
+
+    /// Bytes in flight that were sent again.
+    pub fn resent(&self) -> u32 {
+        self.board.resent()
+    }
+
+    /// Where loss recovery stands.
+    pub fn phase(&self) -> Phase {
+        self.recovery.phase
+    }
+
+    /// Duplicate acknowledgments in a row.
+    pub fn dup_acks(&self) -> u32 {
+        self.recovery.dup_acks
+    }
+
+    /// Retransmission timeouts in a row.
+    pub fn timeouts_in_a_row(&self) -> u32 {
+        self.recovery.timeouts
+    }
+
+    /// Window or keep-alive probes in a row that were not answered.
+    pub fn probes_unanswered(&self) -> u32 {
+        self.persist.unanswered + self.keepalive.unanswered
+    }
+
+    /// Bytes that the user gave us and that were never sent, with the FIN.
+    pub fn not_sent(&self) -> u32 {
+        self.unsent()
+    }
+
+    /// Bytes that the user gave us and the peer has not acknowledged.
+    pub fn buffered(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The MSS of the peer, lowered to what the path carries.
+    pub fn send_mss(&self) -> u16 {
+        self.snd.mss
+    }
+
+    /// The largest segment that arrived, in bytes.
+    pub fn mss_seen(&self) -> u32 {
+        self.rcv.mss_seen
+    }
+
+    /// Whether the peer's FIN has arrived.
+    pub fn peer_closed(&self) -> bool {
+        self.rcv.fin_taken
+    }
+
+    /// Whether the user has closed our direction.
+    pub fn we_closed(&self) -> bool {
+        self.fin_queued
+    }
+
+    /// The size of the receive buffer now, in bytes.
+    pub fn recv_buffer(&self) -> usize {
+        self.inb.limit()
     }
 
     /// Bytes sent and not acknowledged.

@@ -5,8 +5,10 @@ use crate::wire::{Ecn as Bits, Flags, SeqNum};
 /// ECN of one connection, both roles.
 #[derive(Clone, Debug)]
 pub struct Ecn {
-    /// The configuration wants it.
+    /// The configuration offers it.
     wanted: bool,
+    /// The configuration agrees to it.
+    accepts: bool,
     /// Both ends agreed.
     agreed: bool,
     /// Receiver: a mark arrived, ECE is set until the sender answers with CWR (section 6.1.3).
@@ -19,8 +21,8 @@ pub struct Ecn {
 
 impl Ecn {
     /// Not agreed yet.
-    pub fn new(wanted: bool) -> Self {
-        Ecn { wanted, agreed: false, echo: false, reduced: false, until: None }
+    pub fn new(wanted: bool, accepts: bool) -> Self {
+        Ecn { wanted, accepts, agreed: false, echo: false, reduced: false, until: None }
     }
 
     /// Both ends agreed.
@@ -43,7 +45,7 @@ impl Ecn {
 
     /// A SYN arrived (section 6.1.1: an ECN-setup SYN has both flags).
     pub fn on_syn(&mut self, flags: Flags) {
-        self.agreed = self.wanted && flags.contains(Flags::ECE | Flags::CWR);
+        self.agreed = self.accepts && flags.contains(Flags::ECE | Flags::CWR);
     }
 
     /// The peer's SYN came again: without the flags it has given ECN up, and so do we (section 6.1.1).
@@ -72,6 +74,11 @@ impl Ecn {
     /// An acknowledgment up to `ack` arrived: whether it asks for a reduction, once per window (section 6.1.2).
     pub fn asks_reduction(&self, flags: Flags, ack: SeqNum) -> bool {
         self.agreed && flags.contains(Flags::ECE) && self.until.is_none_or(|until| ack.after(until))
+    }
+
+    /// Echoes are still about what led to the last reduction.
+    pub fn is_reduced(&self, una: SeqNum) -> bool {
+        self.until.is_some_and(|until| una.before(until))
     }
 
     /// SND.UNA moved: a mark that is left behind would come to lie ahead again after half a circle.

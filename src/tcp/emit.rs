@@ -125,7 +125,9 @@ impl Connection {
         let payload = self.out.slice(start, end);
         let fin = self.fin_seq().is_some_and(|fin| end.after(fin));
         // PSH ends what the user gave us (MUST-61); FIN implies it.
-        let push = !payload.is_empty() && end.at_or_after(self.out.end());
+        let burst = self.config.push_bursts && payload.len() > self.smss() as usize;
+        let last = end.at_or_after(self.out.end()) || self.out.record_end(start) == Some(end);
+        let push = !payload.is_empty() && (last || burst);
         let new = !reason.is_retransmission() && reason != Reason::WindowProbe && !payload.is_empty();
         let (marks, ecn) = self.ecn.mark(new);
         let flags = Flags::ACK.with_if(fin, Flags::FIN).with_if(push, Flags::PSH) | marks;

@@ -25,7 +25,9 @@
 //! |-----------------|---------|--------|
 //! | `connection`    | the type, its parts, getters | |
 //! | `calls`         | OPEN, SEND, RECEIVE, CLOSE, ABORT | RFC 9293 section 3.10.1 to 3.10.6 |
+//! | `adjust`        | what a user may change on the way | section 3.9.1 |
 //! | `arrives/`      | SEGMENT ARRIVES, a file per check | section 3.10.7, RFC 5961 |
+//! | `chronograph`   | what a sender's time went into | |
 //! | `timeout`       | what each timer does | section 3.10.8, RFC 6298 |
 //! | `output`        | what to send next | section 3.8.6, RFC 5681, 6675 |
 //! | `emit`          | that decision as a segment with its options | |
@@ -46,8 +48,10 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod ack_policy;
+mod adjust;
 mod arrives;
 mod calls;
+pub mod chronograph;
 pub mod config;
 pub mod congestion;
 mod connection;
@@ -57,7 +61,7 @@ pub mod error;
 pub mod isn;
 mod output;
 pub mod ranges;
-mod recovery;
+pub mod recovery;
 mod recv_buffer;
 pub mod rto;
 pub mod scoreboard;

@@ -40,8 +40,21 @@ pub(super) enum Step {
 impl Connection {
     /// The next segment to send, until there is none.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        let step = self.next_step(now)?;
+        let Some(step) = self.next_step(now) else {
+            self.note_limits(now);
+            return None;
+        };
         Some(self.emit(now, step))
+    }
+
+    /// Nothing more leaves now: what is it that keeps data back?
+    fn note_limits(&mut self, now: Time) {
+        let unsent = self.unsent();
+        let busy = !self.out.is_empty();
+        let room = self.congestion.window().saturating_sub(self.pipe());
+        let window = busy && unsent > self.snd.usable() && room >= self.smss();
+        let buffer = self.events.wants_room && unsent == 0 && room >= self.smss();
+        self.chronograph.set(now, busy, window, buffer);
     }
 
     fn next_step(&mut self, now: Time) -> Option<Step> {
@@ -79,6 +92,7 @@ impl Connection {
         if pipe == 0
             && self.board.is_empty()
             && self.unsent() > 0
+            && self.config.idle_restart
             && self.last_sent.is_some_and(|last| now.since(last) > self.rto.current())
         {
             self.congestion.on_idle();
@@ -89,7 +103,7 @@ impl Connection {
             && (room >= smss || pipe == 0 || self.recovery.first_due)
         {
             let most = if self.recovery.first_due { smss } else { room.max(smss) };
-            let end = lost.end.earliest(lost.start + self.burst(most));
+            let end = self.within_record(lost.start, lost.end.earliest(lost.start + self.burst(most)));
             let reason = self.recovery.reason.unwrap_or(Reason::FastRetransmit);
             return Some(Step::Again { start: lost.start, end, reason });
         }
@@ -113,6 +127,13 @@ impl Connection {
         let usable = self.snd.usable();
         let offered = unsent.min(usable);
         let mut len = self.burst(offered.min(room));
+        let record = self.within_record(self.snd.nxt, self.snd.nxt + len) - self.snd.nxt;
+        if record < len {
+            // The end of a record ends a segment, and nothing that is to come could fill it.
+            self.timers.stop(Timer::Persist);
+            self.persist.due = false;
+            return Some(Step::New { end: self.snd.nxt + record, reason: Reason::Data });
+        }
         if len < smss && len < unsent && room < smss && pipe > 0 {
             // The congestion window, not the data, is short: a fragment of a segment now would cost one later.
             len = 0;
@@ -141,7 +162,7 @@ impl Connection {
     /// Whether a segment that is not full may leave: the last of what there is, when Nagle allows (RFC 9293
     /// section 3.7.4: nothing unacknowledged), or half of the largest window ever seen.
     fn small_may_leave(&self, len: u32, unsent: u32, offered: u32) -> bool {
-        let last = len == unsent;
+        let last = len == unsent && (!self.corked || self.fin_queued);
         let nagle_allows = !self.config.nagle || self.board.is_empty() || self.fin_queued;
         last && nagle_allows || len == offered && offered < unsent && len >= self.snd.max_wnd / 2
     }
@@ -177,10 +198,16 @@ impl Connection {
         Some(Step::Again { start, end: last.end, reason })
     }
 
+    /// `end`, or the end of the record that `start` lies in when that comes first.
+    fn within_record(&self, start: SeqNum, end: SeqNum) -> SeqNum {
+        self.out.record_end(start).map_or(end, |record| end.earliest(record))
+    }
+
     /// At most one super-segment, in whole segments where there are several.
     fn burst(&self, len: u32) -> u32 {
         let smss = self.smss();
-        let most = (self.config.max_burst as u32 / smss).max(1) * smss;
+        let half = if self.config.push_bursts { self.snd.max_wnd / 2 } else { u32::MAX };
+        let most = ((self.config.max_burst as u32).min(half) / smss).max(1) * smss;
         len.min(most)
     }
 }

@@ -96,6 +96,13 @@ impl RecvBuffer {
         self.limit = self.limit.max(wanted.min(self.max));
     }
 
+    /// The user fixes the size. What was offered already stays.
+    pub fn resize(&mut self, size: usize) {
+        let held = self.received.islands().map(|island| island.end).max().unwrap_or(self.next());
+        self.max = size.max(held.saturating_sub(self.read) as usize).max(1);
+        self.limit = self.max;
+    }
+
     fn write(&mut self, offset: u64, data: &[u8]) {
         let needed = (offset + data.len() as u64 - self.read) as usize;
         if needed > self.ring.len() {

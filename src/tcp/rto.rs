@@ -13,6 +13,8 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 pub struct Rto {
     smoothed: Option<Smoothed>,
     min: Duration,
+    /// `min` is the least that is added to SRTT.
+    above_srtt: bool,
     max: Duration,
     /// RTO without backoff.
     base: Duration,
@@ -60,6 +62,7 @@ impl Rto {
         Rto {
             smoothed: None,
             min: config.rto_min,
+            above_srtt: config.rto_min_above_srtt,
             max: config.rto_max.max(config.rto_min),
             base: config.rto_initial,
             backoff: 0,
@@ -79,7 +82,8 @@ impl Rto {
             }
         };
         self.smoothed = Some(smoothed);
-        self.base = (smoothed.srtt + GRANULARITY.max(smoothed.rttvar * 4)).clamp(self.min, self.max);
+        let margin = if self.above_srtt { self.min } else { GRANULARITY };
+        self.base = (smoothed.srtt + margin.max(smoothed.rttvar * 4)).clamp(self.min, self.max);
         self.backoff = 0;
     }
 
@@ -104,6 +108,16 @@ impl Rto {
     /// SRTT, once anything was measured.
     pub fn srtt(&self) -> Option<Duration> {
         self.smoothed.map(|smoothed| smoothed.srtt)
+    }
+
+    /// RTTVAR, once anything was measured.
+    pub fn rttvar(&self) -> Option<Duration> {
+        self.smoothed.map(|smoothed| smoothed.rttvar)
+    }
+
+    /// Doublings since the last valid measurement.
+    pub fn doublings(&self) -> u32 {
+        self.backoff
     }
 
     /// All measurements so far.

@@ -102,6 +102,11 @@ impl Scoreboard {
         self.lost
     }
 
+    /// Sequence numbers taken for lost that were sent again since.
+    pub fn resent(&self) -> u32 {
+        self.resent
+    }
+
     /// The oldest transmission.
     pub fn head(&self) -> Option<&Sent> {
         self.records.front()

@@ -20,6 +20,8 @@ pub struct SendBuffer {
     start: SeqNum,
     len: usize,
     limit: usize,
+    /// Where records end, in order.
+    records: VecDeque<SeqNum>,
 }
 
 #[derive(Debug)]
@@ -31,12 +33,42 @@ struct Chunk {
 impl SendBuffer {
     /// An empty buffer whose first byte will be `start`, for `limit` bytes.
     pub fn new(start: SeqNum, limit: usize) -> Self {
-        SendBuffer { chunks: VecDeque::new(), tail: BytesMut::new(), spare: None, start, len: 0, limit: limit.max(1) }
+        SendBuffer {
+            chunks: VecDeque::new(),
+            tail: BytesMut::new(),
+            spare: None,
+            start,
+            len: 0,
+            limit: limit.max(1),
+            records: VecDeque::new(),
+        }
     }
 
     /// The sequence number after the last byte.
     pub fn end(&self) -> SeqNum {
         self.start + self.len as u32
+    }
+
+    /// Bytes held.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Changes how many bytes may be held; what is held stays.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+    }
+
+    /// A record ends with the last byte.
+    pub fn end_record(&mut self) {
+        if self.len > 0 && self.records.back() != Some(&self.end()) {
+            self.records.push_back(self.end());
+        }
+    }
+
+    /// Where the record that holds the byte `from` ends, when that is known.
+    pub fn record_end(&self, from: SeqNum) -> Option<SeqNum> {
+        self.records.iter().copied().find(|end| end.after(from))
     }
 
     /// True when nothing is held.
@@ -99,6 +131,9 @@ impl SendBuffer {
         let una = una.earliest(self.end());
         if !una.after(self.start) {
             return;
+        }
+        while self.records.front().is_some_and(|end| end.at_or_before(una)) {
+            self.records.pop_front();
         }
         self.len -= (una - self.start) as usize;
         self.start = una;

@@ -1,7 +1,5 @@
 //! What each timer does when it is due (RFC 9293 section 3.10.8).
 
-use std::time::Duration;
-
 use super::connection::Connection;
 use super::error::CloseReason;
 use super::segment::Reason;
@@ -9,11 +7,6 @@ use super::state::State;
 use super::timers::Timer;
 use crate::time::Time;
 use crate::wire::icmp::IcmpKind;
-
-/// Keep-alive probes without an answer before the connection is given up, and the time between them when the
-/// configured idle time is longer (RFC 9293 section 3.8.4 leaves both open; these are the common values).
-const KEEPALIVE_PROBES: u32 = 9;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(75);
 
 impl Connection {
     /// Serves every timer that is due.
@@ -63,7 +56,7 @@ impl Connection {
 
     fn on_keepalive_timeout(&mut self, now: Time) {
         let Some(idle) = self.config.keepalive else { return };
-        if self.keepalive.unanswered >= KEEPALIVE_PROBES {
+        if self.keepalive.unanswered >= self.config.keepalive_probes {
             return self.give_up();
         }
         // With data in flight the retransmission timer asks already.
@@ -71,7 +64,7 @@ impl Connection {
             self.keepalive.due = true;
             self.keepalive.unanswered += 1;
         }
-        self.timers.set(Timer::KeepAlive, now + idle.min(KEEPALIVE_INTERVAL));
+        self.timers.set(Timer::KeepAlive, now + idle.min(self.config.keepalive_interval));
     }
 
     fn give_up(&mut self) {
@@ -131,6 +124,7 @@ impl Connection {
             self.persist.unanswered = 0;
         }
         self.keepalive.unanswered = 0;
+        self.heard = Some(now);
         if let Some(idle) = self.config.keepalive
             && self.state.synchronized()
             && self.state != State::TimeWait

@@ -6,7 +6,7 @@ use pnet::packet::icmp::IcmpPacket;
 
 use super::checksum;
 use super::error::{Malformed, take};
-use super::ip::{IpHeader, IpPacket, Protocol};
+use super::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader, IpPacket, Protocol};
 use super::seq::SeqNum;
 
 /// What an ICMP error says, the same for both versions.
@@ -138,15 +138,20 @@ pub fn write(kind: IcmpKind, from: IpAddr, offending: &[u8]) -> Result<Vec<u8>, 
         (IcmpKind::TimeExceeded, false) => (3, 0, 0),
         (IcmpKind::ParameterProblem, false) => (4, 0, 0),
     };
-    let protocol = if v4 { Protocol::ICMP } else { Protocol::ICMPV6 };
-    let header = IpHeader { src: from, dst: about.src, protocol, ttl: 64, ecn: Default::default(), id: 0 };
-    let limit = if v4 { 576 } else { 1280 } - header.len() - 8;
+    let limit = if v4 { 576 - IPV4_HEADER } else { 1280 - IPV6_HEADER } - 8;
     let quote = offending.get(..limit).unwrap_or(offending);
+    Ok(message((icmp_type, code), word, from, about.src, quote))
+}
+
+/// Any ICMP message as an IP packet: type and code, the four bytes that depend on them, and what follows.
+pub fn message((icmp_type, code): (u8, u8), word: u32, from: IpAddr, to: IpAddr, quote: &[u8]) -> Vec<u8> {
+    let protocol = if from.is_ipv4() { Protocol::ICMP } else { Protocol::ICMPV6 };
+    let header = IpHeader { src: from, dst: to, protocol, ttl: 64, ecn: Default::default(), id: 0 };
     let mut message = vec![icmp_type, code, 0, 0];
     message.extend_from_slice(&word.to_be_bytes());
     message.extend_from_slice(quote);
     let mut sum = match protocol {
-        Protocol::ICMPV6 => checksum::pseudo_header(from, about.src, protocol.0, message.len()),
+        Protocol::ICMPV6 => checksum::pseudo_header(from, to, protocol.0, message.len()),
         _ => checksum::Sum::new(),
     };
     sum.add(&message);
@@ -156,7 +161,7 @@ pub fn write(kind: IcmpKind, from: IpAddr, offending: &[u8]) -> Result<Vec<u8>, 
     let mut out = Vec::with_capacity(header.len() + message.len());
     header.write(message.len(), &mut out);
     out.extend_from_slice(&message);
-    Ok(out)
+    out
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl Setup {
             mtu: self.wire.mtu,
             ttl: 64,
             tcp,
+            isn: None,
             secret: Secret([random.next_u64(), random.next_u64()]),
             annotate: !self.observers.is_empty(),
         };

@@ -86,6 +86,8 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Knock, and show every segment
     Handshake(Box<HandshakeArgs>),
+    /// Run packet scripts (packetdrill's notation) against our own TCP
+    Replay(ReplayArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages to a folder
@@ -219,6 +221,54 @@ pub struct HandshakeArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its own documentation would become part of the help")]
     pub path: PathArgs,
+}
+
+/// `tcpkit replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tcpkit replay testdata/scripts/open
+  tcpkit replay -v three-way-handshake.pkt
+  tcpkit replay --profile linux -w run.pcapng script.pkt")]
+pub struct ReplayArgs {
+    /// Scripts, or folders of them (*.pkt); - for standard input
+    #[arg(required = true, value_name = "SCRIPT")]
+    pub scripts: Vec<PathBuf>,
+    /// How our TCP behaves where RFCs leave room [default: what the script says, else rfc]
+    #[arg(long)]
+    pub profile: Option<ProfileChoice>,
+    /// Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4
+    #[arg(long, alias = "ip_version", value_name = "VERSION")]
+    pub ip_version: Option<IpChoice>,
+    /// Leave out commands that are not known, rather than refuse the script; no command is ever run
+    #[arg(long)]
+    pub ignore_commands: bool,
+    /// Start with this sequence number
+    #[arg(long, value_name = "N")]
+    pub isn: Option<u32>,
+    /// Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
+
+/// A profile for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProfileChoice {
+    /// What RFCs recommend
+    Rfc,
+    /// What Linux does
+    Linux,
+}
+
+/// An address family for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IpChoice {
+    /// IPv4 both
+    Ipv4,
+    /// IPv6 both
+    Ipv6,
+    /// IPv6 sockets, IPv4 packets
+    #[value(alias = "ipv4-mapped-ipv6")]
+    Ipv4Mapped,
 }
 
 /// `tcpkit completions`.

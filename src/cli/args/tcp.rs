@@ -119,6 +119,7 @@ impl TcpArgs {
         config.mss = self.mss.unwrap_or(u16::MAX);
         set(&mut config.window_scale, self.window_scale);
         set(&mut config.ecn, self.ecn.map(|switch| switch == Switch::On));
+        config.ecn_accept = config.ecn;
         set(&mut config.congestion, self.congestion.map(CongestionChoice::algorithm));
         set(&mut config.initial_window, self.initial_window);
         set(&mut config.nagle, self.nagle.map(|switch| switch == Switch::On));
@@ -227,6 +228,7 @@ impl Settings {
         set(&mut config.congestion, args.congestion.map(CongestionChoice::algorithm));
         set(&mut config.initial_window, args.initial_window);
         set(&mut config.ecn, args.ecn.map(|switch| switch == Switch::On));
+        config.ecn_accept = config.ecn;
         set(&mut config.retries, args.retries);
         set(&mut config.syn_retries, args.syn_retries);
     }

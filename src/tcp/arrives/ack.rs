@@ -113,6 +113,7 @@ impl Connection {
         self.opening.due = false;
         self.go(State::Established);
         self.set_window(u32::from(segment.header.window) << self.window_shift(segment), segment);
+        self.text_heard.get_or_insert(now);
         self.events.connected = true;
         self.events.writable = true;
         if self.fin_queued {

@@ -102,9 +102,6 @@ impl Connection {
         if !segment.header.flags.ack() {
             return Disposition::Ignored;
         }
-        if let Some((value, _)) = segment.options.timestamps.filter(|_| self.timestamps.on) {
-            self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
-        }
         match ack::place(&self.snd, segment.header.ack) {
             AckPlace::Fresh => {}
             // SYN-RECEIVED answers everything but the acknowledgment of its SYN with a RST (section 3.10.7.4): who
@@ -120,6 +117,11 @@ impl Connection {
                 self.challenge(now);
                 return Disposition::BadAck;
             }
+        }
+        // Only now is it surely the peer's: a forged acknowledgment must not move TS.Recent, or PAWS would refuse the
+        // peer's own segments (RFC 7323 section 5.3, R3, and RFC 5961 section 5).
+        if let Some((value, _)) = segment.options.timestamps.filter(|_| self.timestamps.on) {
+            self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
         }
         self.heard(now);
         if self.ecn.on_segment(segment.ecn, segment.header.flags) {

@@ -43,6 +43,7 @@ impl Connection {
         if segment.payload.is_empty() {
             return Disposition::Accepted;
         }
+        self.text_heard = Some(now);
         let (offset, text) = self.trim(segment);
         let had_hole = self.inb.has_hole();
         let inserted = self.inb.insert(offset, text);
@@ -74,8 +75,10 @@ impl Connection {
             }
             (advanced, _) => {
                 let may_wait = self.acks.may_wait(advanced as u32, self.rcv.mss_seen.max(1));
+                let early = self.acks.sent() <= self.config.quick_acks;
                 match self.config.delayed_ack {
                     None => self.acks.now(Reason::Ack),
+                    Some(_) if early && self.config.quick_acks > 0 => self.acks.now(Reason::Ack),
                     Some(delay) if may_wait && self.timers.get(Timer::DelayedAck).is_none() => {
                         self.timers.set(Timer::DelayedAck, now + delay);
                     }

@@ -40,6 +40,7 @@ fn plain() -> Config {
         timestamps: false,
         window_scale: WindowScale::Off,
         ecn: false,
+        ecn_accept: false,
         nagle: false,
         congestion: super::Algorithm::Reno,
         ..Config::default()

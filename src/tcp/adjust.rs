@@ -1,0 +1,75 @@
+//! What a user may change while a connection lives: the knobs that RFC 9293 section 3.9.1 and the socket API offer.
+
+use std::time::Duration;
+
+use super::config::{MAX_BUFFER, RecvBuffer};
+use super::connection::Connection;
+use super::state::State;
+use super::timers::Timer;
+use crate::time::Time;
+
+impl Connection {
+    /// Turns Nagle's algorithm on or off (MUST-17).
+    pub fn set_nagle(&mut self, on: bool) {
+        self.config.nagle = on;
+    }
+
+    /// While on, only full segments leave: more data is announced.
+    pub fn set_cork(&mut self, on: bool) {
+        self.corked = on;
+    }
+
+    /// What was given so far ends a record: no segment carries bytes from both sides of this place.
+    pub fn end_record(&mut self) {
+        self.out.end_record();
+    }
+
+    /// Gives up when data stays unacknowledged this long (RFC 9293 section 3.9.1.1).
+    pub fn set_user_timeout(&mut self, now: Time, timeout: Option<Duration>) {
+        self.config.user_timeout = timeout;
+        match timeout.filter(|_| !self.board.is_empty()) {
+            Some(timeout) => self.timers.set(Timer::User, now + timeout),
+            None => self.timers.stop(Timer::User),
+        }
+    }
+
+    /// Asks an idle peer after this time whether it is there; `None` never does (SHLD-12, MUST-24).
+    pub fn set_keepalive(&mut self, now: Time, idle: Option<Duration>) {
+        self.config.keepalive = idle;
+        self.keepalive = Default::default();
+        match idle.filter(|_| self.state.synchronized() && self.state != State::TimeWait) {
+            Some(idle) => self.timers.set(Timer::KeepAlive, now + idle),
+            None => self.timers.stop(Timer::KeepAlive),
+        }
+    }
+
+    /// Time between such questions, and how many may stay unanswered.
+    pub fn set_keepalive_limits(&mut self, interval: Duration, probes: u32) {
+        self.config.keepalive_interval = interval;
+        self.config.keepalive_probes = probes;
+    }
+
+    /// Bytes that may wait to be sent or acknowledged.
+    pub fn set_send_buffer(&mut self, size: usize) {
+        self.config.send_buffer = size.clamp(1, MAX_BUFFER);
+        self.out.set_limit(self.config.send_buffer);
+    }
+
+    /// Bytes that may wait to be read. The buffer does not shrink: a window that was offered stays (SHLD-14).
+    pub fn set_recv_buffer(&mut self, size: usize) {
+        self.config.recv_buffer = RecvBuffer::Fixed(size.clamp(1, MAX_BUFFER));
+        self.inb.resize(size.clamp(1, MAX_BUFFER));
+    }
+
+    /// Acknowledges this many segments at once, counted from the start of the connection.
+    pub fn set_quick_acks(&mut self, count: u32) {
+        self.config.quick_acks = count;
+    }
+
+    /// Acknowledges what has arrived now, not later.
+    pub fn acknowledge(&mut self) {
+        if self.timers.get(Timer::DelayedAck).is_some() {
+            self.acks.now(super::segment::Reason::Ack);
+        }
+    }
+}
