@@ -4,19 +4,31 @@ use std::time::Duration;
 
 use super::config::{MAX_BUFFER, RecvBuffer};
 use super::connection::Connection;
+use super::error::CallError;
 use super::state::State;
 use super::timers::Timer;
 use crate::time::Time;
 
 impl Connection {
-    /// Turns Nagle's algorithm on or off (MUST-17).
+    /// Turns Nagle's algorithm on or off (MUST-17). Turning it off lets what waits leave.
     pub fn set_nagle(&mut self, on: bool) {
         self.config.nagle = on;
+        self.held.released = !on && self.unsent() > 0;
     }
 
-    /// While on, only full segments leave: more data is announced.
+    /// While on, only full segments leave.
     pub fn set_cork(&mut self, on: bool) {
-        self.corked = on;
+        self.held.corked = on;
+    }
+
+    /// SEND with the announcement that more will follow: what does not fill a segment waits for it, until the next
+    /// acknowledgment, and is not marked by PSH.
+    pub fn send_more(&mut self, data: &[u8]) -> Result<usize, CallError> {
+        let pushed = self.out.pushed();
+        let taken = self.send(data)?;
+        self.out.set_pushed(pushed);
+        self.held.more = true;
+        Ok(taken)
     }
 
     /// What was given so far ends a record: no segment carries bytes from both sides of this place.

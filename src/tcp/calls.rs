@@ -6,7 +6,7 @@ use super::ack_policy::{AckPolicy, Limiter};
 use super::chronograph::Chronograph;
 use super::config::{Config, MAX_BUFFER, RecvBuffer};
 use super::connection::{
-    Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, KeepAlive, MIN_MSS, Opening, Persist, Tuning,
+    Connection, DEFAULT_MSS_V4, DEFAULT_MSS_V6, Events, Held, KeepAlive, MIN_MSS, Opening, Persist, Tuning, Usage,
 };
 use super::ecn::Ecn;
 use super::error::{CallError, CloseReason};
@@ -81,7 +81,8 @@ impl Connection {
             out: SendBuffer::new(iss + 1, config.send_buffer),
             inb: super::recv_buffer::RecvBuffer::new(config.recv_buffer),
             fin_queued: false,
-            corked: false,
+            held: Held::default(),
+            usage: Usage::default(),
             detached: false,
             sack: config.sack,
             timestamps: Timestamps::new(config.timestamps, ts_offset),
@@ -123,6 +124,8 @@ impl Connection {
             State::Closed | State::Listen => Err(CallError::NotOpen),
             _ => {
                 let taken = self.out.push(data);
+                self.out.end_push();
+                self.held.more = false;
                 self.events.wants_room = taken < data.len();
                 Ok(taken)
             }

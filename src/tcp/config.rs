@@ -47,6 +47,8 @@ pub struct Config {
     pub sack: bool,
     /// Timestamps with PAWS (RFC 7323).
     pub timestamps: bool,
+    /// Once timestamps are agreed, a segment without one is dropped (RFC 7323 section 3.2, SHOULD).
+    pub timestamps_required: bool,
     /// Window scaling (RFC 7323).
     pub window_scale: WindowScale,
     /// Explicit congestion notification (RFC 3168): offered when we open.
@@ -57,10 +59,16 @@ pub struct Config {
     pub congestion: Algorithm,
     /// The initial congestion window in segments: 10 (RFC 6928).
     pub initial_window: u32,
+    /// Segments by which slow start grows for one acknowledgment, however much that covers: 2 (RFC 3465 section 2.2, for
+    /// receivers that acknowledge every second segment); RFC 5681 section 3.1 says 1. `None` sets no limit.
+    pub slow_start_limit: Option<u32>,
     /// The congestion window starts over after an idle time (RFC 5681 section 4.1, SHOULD: on).
     pub idle_restart: bool,
     /// Nagle's algorithm (RFC 9293 section 3.7.4, SHLD-7: on).
     pub nagle: bool,
+    /// How long data that is too small for a segment waits for a larger window or for more data (RFC 9293 section
+    /// 3.8.6.2.1 says 0.1 to 1 s): 500 ms. `None` is an RTO.
+    pub sws_override: Option<Duration>,
     /// How long an acknowledgment may wait for company; `None` acknowledges at once. 40 ms, well below
     /// the 500 ms of MUST-40, as Linux does: a sender's RTO floor of 200 ms is never near.
     pub delayed_ack: Option<Duration>,
@@ -70,6 +78,9 @@ pub struct Config {
     pub recv_buffer: RecvBuffer,
     /// Bytes the user may have waiting to be sent or acknowledged: 4 MiB.
     pub send_buffer: usize,
+    /// A closed window is asked with an empty segment that lies before it, and not with a byte of new data as RFC 9293
+    /// section 3.8.6.1 has it: no byte is sent that was not allowed.
+    pub empty_probes: bool,
     /// RTO before the first measurement: 1 s (RFC 6298 section 2.1).
     pub rto_initial: Duration,
     /// Smallest RTO: 200 ms. RFC 6298 section 2.4 says 1 s (SHOULD); every modern stack is lower,
@@ -98,10 +109,10 @@ pub struct Config {
     pub time_wait: Duration,
     /// Time in FIN-WAIT-2 when nobody reads any more: 60 s, as other stacks do against peers that vanish.
     pub fin_wait_2: Duration,
-    /// Whatever leaves as several packets at once ends with PSH, and is at most half of the largest window that the peer
-    /// offered: a receiver that puts packets together again delivers them at once. RFC 9293 section 3.9.1 (SHLD-29)
-    /// wants PSH when there is no more to send, which is set in any case.
-    pub push_bursts: bool,
+    /// Data leaves in bursts of about a millisecond, of at least this many segments, and each that is more than a segment
+    /// ends with PSH, so that a receiver that puts packets together again delivers them at once. RFC 9293 section 3.9.1 wants PSH where the user
+    /// pushes, which is set in any case.
+    pub small_bursts: Option<u32>,
     /// Bytes that may leave as one super-segment; at most 65,535 less headers. One MSS when smaller.
     pub max_burst: usize,
 }
@@ -112,17 +123,21 @@ impl Default for Config {
             mss: 1460,
             sack: true,
             timestamps: true,
+            timestamps_required: true,
             window_scale: WindowScale::Auto,
             ecn: true,
             ecn_accept: true,
             congestion: Algorithm::Cubic,
             initial_window: 10,
+            slow_start_limit: Some(2),
             idle_restart: true,
             nagle: true,
+            sws_override: Some(Duration::from_millis(500)),
             delayed_ack: Some(Duration::from_millis(40)),
             quick_acks: 0,
             recv_buffer: RecvBuffer::Auto { max: 6 << 20 },
             send_buffer: 4 << 20,
+            empty_probes: false,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
             rto_min_above_srtt: false,
@@ -136,7 +151,7 @@ impl Default for Config {
             keepalive_probes: 9,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
-            push_bursts: false,
+            small_bursts: None,
             max_burst: 64_000,
         }
     }

@@ -46,8 +46,8 @@ pub struct Connection {
     pub(super) inb: RecvBuffer,
     /// The user closed: a FIN follows the last byte of `out`.
     pub(super) fin_queued: bool,
-    /// The user has announced more data.
-    pub(super) corked: bool,
+    /// What the user said of data that does not fill a segment.
+    pub(super) held: Held,
     /// Nobody will read: text that arrives now is answered by RST (RFC 1122 section 4.2.2.13).
     pub(super) detached: bool,
     /// SACK was offered, later agreed.
@@ -56,6 +56,7 @@ pub struct Connection {
     pub(super) ecn: Ecn,
     pub(super) board: Scoreboard,
     pub(super) recovery: Recovery,
+    pub(super) usage: Usage,
     pub(super) congestion: Box<dyn Controller>,
     pub(super) rto: Rto,
     pub(super) acks: AckPolicy,
@@ -96,6 +97,32 @@ pub(super) struct Opening {
     pub sent: Option<Time>,
     /// Both ends sent the window scale option (RFC 7323 section 2.2).
     pub scaled: bool,
+}
+
+/// Why the last segment waits although Nagle would let it go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// Until the user says otherwise.
+    pub corked: bool,
+    /// The last call announced more data; until the next acknowledgment.
+    pub more: bool,
+    /// What there is leaves once, corked or not.
+    pub released: bool,
+}
+
+impl Held {
+    pub const fn holds(self) -> bool {
+        (self.corked || self.more) && !self.released
+    }
+}
+
+/// How much of the congestion window was used (RFC 7661 section 4.2, pipeACK).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Usage {
+    /// The most that was in flight in the last round trip.
+    pub peak: u32,
+    /// That began with this sequence number.
+    pub until: Option<SeqNum>,
 }
 
 /// Receive-buffer auto-tuning: the buffer is kept at twice what the user took in the last round trip, so that
@@ -207,6 +234,11 @@ impl Connection {
     /// SND.WND in bytes.
     pub fn snd_wnd(&self) -> u32 {
         self.snd.wnd
+    }
+
+    /// The largest SND.WND there was, in bytes.
+    pub fn largest_window(&self) -> u32 {
+        self.snd.max_wnd
     }
 
     /// ISS.

@@ -1,6 +1,6 @@
 //! A decision made into a segment: header, options, payload, and what changes because it leaves.
 
-use super::connection::Connection;
+use super::connection::{Connection, Usage};
 use super::output::Step;
 use super::segment::{Reason, Transmit};
 use super::state::State;
@@ -12,7 +12,7 @@ use crate::wire::{Ecn, Flags, Payload, SackBlock, SeqNum, TcpHeader, TcpOptions}
 impl Connection {
     pub(super) fn emit(&mut self, now: Time, step: Step) -> Transmit {
         match step {
-            Step::Reset { seq, ack } => self.emit_reset(seq, ack),
+            Step::Reset { seq, ack } => self.emit_reset(now, seq, ack),
             Step::Syn => self.emit_syn(now),
             Step::Again { start, end, reason } => self.emit_again(now, start, end, reason),
             Step::New { end, reason } => self.emit_new(now, end, reason),
@@ -26,7 +26,7 @@ impl Connection {
         }
     }
 
-    fn emit_reset(&mut self, seq: SeqNum, ack: Option<SeqNum>) -> Transmit {
+    fn emit_reset(&mut self, now: Time, seq: SeqNum, ack: Option<SeqNum>) -> Transmit {
         self.reset = None;
         let header = TcpHeader {
             seq,
@@ -35,7 +35,10 @@ impl Connection {
             window: 0,
             ..self.ports()
         };
-        self.leave(header, TcpOptions::default(), Payload::empty(), Ecn::NotEct, Reason::Reset)
+        // RFC 7323 section 3.2: once agreed, also on RST (SHOULD).
+        let timestamps = self.timestamps.option(now).filter(|_| ack.is_some());
+        let options = TcpOptions { timestamps, ..TcpOptions::default() };
+        self.leave(header, options, Payload::empty(), Ecn::NotEct, Reason::Reset)
     }
 
     fn emit_syn(&mut self, now: Time) -> Transmit {
@@ -90,6 +93,8 @@ impl Connection {
         self.snd.max = self.snd.max.latest(end);
         self.stats.bytes_out += u64::from(end.earliest(self.out.end()).offset_from(start).max(0) as u32);
         self.arm_retransmit(now);
+        self.note_usage();
+        self.held.released &= self.unsent() > 0;
         if let Some(timeout) = self.config.user_timeout
             && self.timers.get(Timer::User).is_none()
         {
@@ -106,6 +111,9 @@ impl Connection {
         if fits > 0 {
             let end = self.snd.nxt + fits;
             return self.emit_new(now, end, Reason::WindowProbe);
+        }
+        if self.config.empty_probes {
+            return self.emit_empty(now, self.snd.una - 1, Reason::WindowProbe);
         }
         let end = self.snd.nxt + 1;
         self.snd.max = self.snd.max.latest(end);
@@ -125,8 +133,10 @@ impl Connection {
         let payload = self.out.slice(start, end);
         let fin = self.fin_seq().is_some_and(|fin| end.after(fin));
         // PSH ends what the user gave us (MUST-61); FIN implies it.
-        let burst = self.config.push_bursts && payload.len() > self.smss() as usize;
-        let last = end.at_or_after(self.out.end()) || self.out.record_end(start) == Some(end);
+        let burst = self.config.small_bursts.is_some() && payload.len() > self.smss() as usize;
+        let pushed = self.out.pushed().is_some_and(|pushed| pushed.after(start) && pushed.at_or_before(end));
+        let overdue = reason == Reason::WindowProbe && end.at_or_after(self.out.end());
+        let last = pushed || overdue || self.out.record_end(start) == Some(end);
         let push = !payload.is_empty() && (last || burst);
         let new = !reason.is_retransmission() && reason != Reason::WindowProbe && !payload.is_empty();
         let (marks, ecn) = self.ecn.mark(new);
@@ -206,6 +216,16 @@ impl Connection {
     /// The right edge of the largest window that the buffer allows and the field can express.
     pub(super) fn window_edge(&self, shift: u8) -> SeqNum {
         self.rcv_seq(self.inb.edge()).earliest(self.rcv_nxt() + (0xffff << shift))
+    }
+
+    /// The most in flight within a round trip is what the window is judged by when it is acknowledged.
+    fn note_usage(&mut self) {
+        let pipe = self.pipe();
+        if self.usage.until.is_none_or(|until| self.snd.una.at_or_after(until)) {
+            self.usage = Usage { peak: pipe, until: Some(self.snd.nxt) };
+        } else {
+            self.usage.peak = self.usage.peak.max(pipe);
+        }
     }
 
     fn arm_retransmit(&mut self, now: Time) {

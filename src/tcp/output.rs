@@ -4,8 +4,6 @@
 //! ends everything, what is lost goes before what is new, and a bare acknowledgment only leaves when nothing else
 //! carries it.
 
-use std::time::Duration;
-
 use super::connection::Connection;
 use super::recovery::Phase;
 use super::segment::{Reason, Transmit};
@@ -13,10 +11,6 @@ use super::state::State;
 use super::timers::Timer;
 use crate::time::Time;
 use crate::wire::SeqNum;
-
-/// The override of RFC 9293 section 3.8.6.2.1 (0.1 to 1 s): data that is too small for a window that is too small
-/// leaves after this long.
-const SWS_OVERRIDE: Duration = Duration::from_millis(500);
 
 /// The next thing to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +156,7 @@ impl Connection {
     /// Whether a segment that is not full may leave: the last of what there is, when Nagle allows (RFC 9293
     /// section 3.7.4: nothing unacknowledged), or half of the largest window ever seen.
     fn small_may_leave(&self, len: u32, unsent: u32, offered: u32) -> bool {
-        let last = len == unsent && (!self.corked || self.fin_queued);
+        let last = len == unsent && (!self.held.holds() || self.fin_queued);
         let nagle_allows = !self.config.nagle || self.board.is_empty() || self.fin_queued;
         last && nagle_allows || len == offered && offered < unsent && len >= self.snd.max_wnd / 2
     }
@@ -176,7 +170,7 @@ impl Connection {
         let doubled = self.rto.current().saturating_mul(1 << self.persist.probes.min(16));
         let wait = match offered {
             0 => doubled.min(self.config.rto_max),
-            _ if offered < unsent || offered < self.smss() => SWS_OVERRIDE,
+            _ if offered < unsent || offered < self.smss() => self.config.sws_override.unwrap_or(self.rto.current()),
             _ => return,
         };
         self.timers.set(Timer::Persist, now + wait);
@@ -206,8 +200,27 @@ impl Connection {
     /// At most one super-segment, in whole segments where there are several.
     fn burst(&self, len: u32) -> u32 {
         let smss = self.smss();
-        let half = if self.config.push_bursts { self.snd.max_wnd / 2 } else { u32::MAX };
-        let most = ((self.config.max_burst as u32).min(half) / smss).max(1) * smss;
-        len.min(most)
+        let most = match self.config.small_bursts {
+            Some(least) => self.small_burst(least, smss),
+            None => self.config.max_burst as u32,
+        };
+        len.min((most / smss).max(1) * smss)
+    }
+
+    /// Bursts of about a millisecond at twice the window per round trip, `least` segments at least, and never more than
+    /// half of either window: what the receiver acknowledges then keeps the rest flowing.
+    fn small_burst(&self, least: u32, smss: u32) -> u32 {
+        let cwnd = self.congestion.window();
+        let most = self.config.max_burst as u32;
+        let paced = match self.rto.srtt().map(|srtt| srtt.as_micros() as u64).filter(|micros| *micros > 0) {
+            None => most,
+            Some(srtt) => {
+                // On a path this short, waiting for company costs nothing.
+                let close = most.checked_shr((self.rto.samples().min.as_micros() as u64 >> 9) as u32).unwrap_or(0);
+                let rate = u64::from(cwnd) * 2 * 1_000_000 / srtt;
+                u32::try_from(rate >> 10).unwrap_or(u32::MAX).saturating_add(close)
+            }
+        };
+        most.min(paced.max(least.saturating_mul(smss))).min(self.snd.max_wnd / 2).min(cwnd / 2)
     }
 }

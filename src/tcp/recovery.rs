@@ -84,11 +84,15 @@ impl Connection {
     pub(super) fn recover(&mut self, now: Time, progress: Progress) {
         let smss = self.smss();
         let was_fast = self.recovery.is_fast();
+        // What SACK blocks or duplicate acknowledgments had reported has been counted as having left the network; here
+        // counts what is news (RFC 3465 section 2: bytes newly delivered).
+        let news = if self.sack { progress.covered.delivered } else { progress.advanced.saturating_sub(self.recovery.departed) };
         if progress.advanced > 0 {
             self.recovery.timeouts = 0;
             // A mark that is left behind would come to lie ahead again after half a circle.
             self.recovery.until = self.recovery.until.filter(|until| self.snd.una.at_or_before(*until));
             self.ecn.on_progress(self.snd.una);
+            self.usage.until = self.usage.until.filter(|until| self.snd.una.at_or_before(*until));
         }
         match self.recovery.phase {
             Phase::Fast { point } | Phase::Loss { point } if self.snd.una.at_or_after(point) => {
@@ -109,15 +113,19 @@ impl Connection {
             }
         }
         if progress.advanced > 0 && !was_fast && !self.recovery.is_fast() {
-            // RFC 7661's rule in short: the window was the limit when this data left.
             let window = self.congestion.window();
             let slow_start = window < self.congestion.slow_start_threshold();
-            let used = if slow_start { progress.pipe_before.saturating_mul(2) } else { progress.pipe_before };
+            // While slow start doubles, half of the window is all that could be used (RFC 7661 section 4.3).
+            let limited = match slow_start {
+                true => window < self.usage.peak.saturating_mul(2),
+                false => self.usage.peak.saturating_add(smss) >= window,
+            };
             self.congestion.on_ack(Ack {
                 now,
-                bytes: progress.advanced,
+                bytes: news,
                 srtt: self.rto.srtt().unwrap_or_default(),
-                limited: used.saturating_add(smss) >= window,
+                most: self.config.slow_start_limit.map_or(u32::MAX, |segments| segments.saturating_mul(smss)),
+                limited,
             });
         }
     }

@@ -22,6 +22,8 @@ pub struct SendBuffer {
     limit: usize,
     /// Where records end, in order.
     records: VecDeque<SeqNum>,
+    /// After the last byte that the user wants delivered at once (PUSH).
+    pushed: Option<SeqNum>,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl SendBuffer {
             len: 0,
             limit: limit.max(1),
             records: VecDeque::new(),
+            pushed: None,
         }
     }
 
@@ -64,6 +67,21 @@ impl SendBuffer {
         if self.len > 0 && self.records.back() != Some(&self.end()) {
             self.records.push_back(self.end());
         }
+    }
+
+    /// What is held is to be delivered at once.
+    pub fn end_push(&mut self) {
+        self.pushed = Some(self.end());
+    }
+
+    /// After the last byte that is to be delivered at once.
+    pub fn pushed(&self) -> Option<SeqNum> {
+        self.pushed
+    }
+
+    /// Takes a push back.
+    pub fn set_pushed(&mut self, pushed: Option<SeqNum>) {
+        self.pushed = pushed;
     }
 
     /// Where the record that holds the byte `from` ends, when that is known.

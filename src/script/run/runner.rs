@@ -11,7 +11,7 @@ use super::world::{Departed, World};
 use super::{Options, render};
 use crate::capture::Direction;
 use crate::script::code::{Names, Value};
-use crate::script::settings::{Settings, interpret};
+use crate::script::settings::{Command, Settings, interpret};
 use crate::script::sockets::{self, Progress, Reply, Sockets, info};
 use crate::script::syntax::tree::{Action, Body, CallSpec, Event, Expr, OptionSpec, PacketSpec, TcpSpec, When};
 use crate::script::syntax::{Script, ScriptError};
@@ -624,6 +624,11 @@ impl<'a> Runner<'a> {
             Err(reason) => return Err(reason),
         };
         for command in commands {
+            if let Command::Sysctl(name, value) = &command
+                && name == "tcp_notsent_lowat"
+            {
+                self.sockets.set_low(value.trim().parse().unwrap_or(0));
+            }
             command.apply(&mut self.settings.config)?;
             self.sockets.set_config(|config| {
                 // Whether it can be done was settled above.

@@ -59,7 +59,8 @@ fn parts(text: &str) -> Result<Vec<Vec<String>>, String> {
                 }
             }
             '#' if word.is_none() => while signs.next_if(|sign| *sign != '\n').is_some() {},
-            '\n' | ';' | '&' | '|' if word.as_deref() != Some("2>") => {
+            '&' if word.as_ref().is_some_and(|word| word.ends_with('>')) => word.get_or_insert_default().push('&'),
+            '\n' | ';' | '&' | '|' => {
                 words.extend(word.take());
                 if !words.is_empty() {
                     parts.push(std::mem::take(&mut words));
@@ -80,7 +81,11 @@ fn one(words: &[String], into: &mut Vec<Command>) -> Result<(), String> {
     let Some((name, rest)) = words.split_first() else { return Ok(()) };
     let file = name.rsplit('/').next().unwrap_or(name);
     // Where output goes does not matter: there is none.
-    let rest: Vec<&str> = rest.iter().map(String::as_str).filter(|word| !word.contains("/dev/null")).collect();
+    let silent = |word: &&str| word.contains("/dev/null") || word.ends_with(">&1") || word.ends_with(">&2");
+    let mut rest: Vec<&str> = rest.iter().map(String::as_str).filter(|word| !silent(word)).collect();
+    if rest.last() == Some(&">") {
+        rest.pop();
+    }
     match (file, rest.as_slice()) {
         ("defaults.sh" | "set_defaults.sh", []) => into.push(Command::Defaults),
         ("sysctl" | "set_sysctls.py", settings) => {
@@ -93,7 +98,9 @@ fn one(words: &[String], into: &mut Vec<Command>) -> Result<(), String> {
         }
         ("echo", [value, ">", path]) => into.push(sysctl::command(path, value)?),
         ("ip", ["tcp_metrics", "flush", ..]) | ("true" | "sync", []) => into.push(Command::Nothing),
-        ("tc", ["qdisc", "add", "dev", _, "root", "pfifo"]) => into.push(Command::Nothing),
+        // How a device queues and paces, or cuts what leaves: there is none, and we do neither.
+        ("tc", ["qdisc", "add" | "replace", "dev", _, "root", "pfifo" | "fq"]) => into.push(Command::Nothing),
+        ("ethtool", ["-K", _, ..]) => into.push(Command::Nothing),
         (restore, []) if restore.starts_with("sysctl_restore") => into.push(Command::Nothing),
         _ => {
             return Err(format!(

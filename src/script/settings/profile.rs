@@ -39,6 +39,7 @@ impl Profile {
             Profile::Rfc => Config {
                 congestion: Algorithm::Reno,
                 rto_min: Duration::from_secs(1),
+                slow_start_limit: Some(1),
                 ecn: false,
                 ecn_accept: true,
                 ..Config::default()
@@ -48,7 +49,11 @@ impl Profile {
                 ecn_accept: true,
                 quick_acks: 16,
                 rto_min_above_srtt: true,
-                push_bursts: true,
+                small_bursts: Some(2),
+                slow_start_limit: None,
+                empty_probes: true,
+                sws_override: None,
+                timestamps_required: false,
                 recv_buffer: RecvBuffer::Auto { max: 6 << 20 },
                 ..Config::default()
             },

@@ -22,8 +22,7 @@ pub const DEFAULTS: [(&str, &str); 11] = [
 
 /// Settings that tune how Linux does what we do in another way or not at all: pacing, batching, caches, timers of
 /// algorithms that only Linux has. They change nothing here.
-const WITHOUT_MEANING: [&str; 20] = [
-    "tcp_min_tso_segs",
+const WITHOUT_MEANING: [&str; 19] = [
     "tcp_tso_win_divisor",
     "tcp_tso_rtt_log",
     "tcp_pacing_ss_ratio",
@@ -95,6 +94,7 @@ pub fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), String>
         "tcp_keepalive_time" => config.keepalive = config.keepalive.map(|_| seconds()).transpose()?,
         "tcp_keepalive_intvl" => config.keepalive_interval = seconds()?,
         "tcp_keepalive_probes" => config.keepalive_probes = number()?,
+        "tcp_min_tso_segs" => config.small_bursts = config.small_bursts.and(Some(number()?)),
         "tcp_rto_min_us" => config.rto_min = Duration::from_micros(u64::from(number()?)),
         "tcp_rto_max_ms" => config.rto_max = Duration::from_millis(u64::from(number()?)),
         "tcp_slow_start_after_idle" => config.idle_restart = on()?,

@@ -155,6 +155,8 @@ pub struct Sockets {
     /// Where `...` binds and connects to.
     pub local: SocketAddr,
     pub remote: SocketAddr,
+    /// Bytes that may be unsent while there is room for more, for sockets that do not say; 0 is any.
+    low: i64,
     /// The descriptor whose connection was used last: what code asks about.
     last: Option<i64>,
     /// The connection that `connect` opened last, until the runner has seen it.
@@ -164,7 +166,7 @@ pub struct Sockets {
 impl Sockets {
     /// No descriptors yet.
     pub fn new(config: Config, local: SocketAddr, remote: SocketAddr) -> Self {
-        Sockets { entries: BTreeMap::new(), config, local, remote, last: None, opened: None }
+        Sockets { entries: BTreeMap::new(), config, local, remote, low: 0, last: None, opened: None }
     }
 
     /// What new sockets start with, from now on (sysctl), and what listening ones give to new connections.
@@ -175,6 +177,11 @@ impl Sockets {
                 change(&mut socket.config);
             }
         }
+    }
+
+    /// TCP_NOTSENT_LOWAT of sockets that do not set it.
+    pub fn set_low(&mut self, low: i64) {
+        self.low = low;
     }
 
     /// The connection that was opened by `connect` since the last call.

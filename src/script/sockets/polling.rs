@@ -112,8 +112,8 @@ impl Sockets {
     fn is_writable(&self, fd: i64, connection: &crate::tcp::Connection) -> bool {
         let Some(Entry::Socket(socket)) = self.entries.get(&fd) else { return false };
         let limit = connection.config().send_buffer;
-        let mark = socket.kept.get(&(6, 25)).filter(|mark| **mark > 0);
-        let enough = mark.is_none_or(|mark| i64::from(connection.not_sent()) * 2 < *mark);
+        let low = socket.kept.get(&(6, 25)).copied().unwrap_or(self.low);
+        let enough = low <= 0 || i64::from(connection.not_sent()) * 2 < low;
         connection.buffered() * 3 <= limit * 2 && enough
     }
 

@@ -211,6 +211,7 @@ impl Sockets {
 
     pub(super) fn transmit(&mut self, world: &mut World, fd: i64, args: &Args<'_>, again: bool) -> Outcome {
         let wanted = args.wanted()?;
+        let host_low = self.low;
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         for unsupported in ["MSG_FASTOPEN", "MSG_ZEROCOPY", "MSG_OOB"] {
             if wanted.flags & flag(unsupported) != 0 {
@@ -243,21 +244,40 @@ impl Sockets {
         let start = socket.written;
         let bytes: Vec<u8> = (start..start + (wanted.len - before.min(wanted.len)) as u64).map(pattern).collect();
         let more = wanted.flags & flag("MSG_MORE") != 0;
-        let cork = more || socket.cork;
+        let low = socket.kept.get(&(6, flag("TCP_NOTSENT_LOWAT"))).copied().unwrap_or(host_low);
+        let low = (0 < low && low < i64::from(u32::MAX)).then_some(low as usize);
+        let smss = connection.smss().max(1);
+        let chunk = (((connection.config().max_burst as u32).min(connection.largest_window() / 2) / smss).max(1) * smss) as usize;
         let record = wanted.flags & flag("MSG_EOR") != 0;
-        let sent = world.stack.with(id, |connection| {
-            connection.set_cork(cork);
-            let taken = connection.send(&bytes)?;
-            if record && taken == bytes.len() {
-                connection.end_record();
+        let mut taken = 0;
+        while taken < bytes.len() || bytes.is_empty() {
+            // With TCP_NOTSENT_LOWAT there is room for one more chunk as long as less is unsent.
+            let unsent = world.stack.connection(id).map_or(0, |connection| connection.not_sent() as usize);
+            let part = match low {
+                None => bytes.len() - taken,
+                Some(low) if unsent % chunk == 0 && unsent >= low => break,
+                Some(_) => (chunk - unsent % chunk).min(bytes.len() - taken),
+            };
+            let part = bytes.get(taken..taken + part).unwrap_or_default();
+            let sent = world.stack.with(id, |connection| {
+                if more { connection.send_more(part) } else { connection.send(part) }
+            });
+            let count = match sent {
+                Some(Ok(count)) => count,
+                Some(Err(CallError::Ended(reason))) => return fails(Errno::of(reason).unwrap_or(Errno::Pipe)),
+                _ => return fails(Errno::Pipe),
+            };
+            taken += count;
+            if count < part.len() || bytes.is_empty() {
+                break;
             }
-            Ok(taken)
-        });
-        let taken = match sent {
-            Some(Ok(taken)) => taken,
-            Some(Err(CallError::Ended(reason))) => return fails(Errno::of(reason).unwrap_or(Errno::Pipe)),
-            _ => return fails(Errno::Pipe),
-        };
+            if low.is_some() {
+                world.flush();
+            }
+        }
+        if record && taken == bytes.len() {
+            world.stack.with(id, |connection| connection.end_record());
+        }
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         socket.written += taken as u64;
         socket.no_space |= taken < bytes.len();

@@ -57,6 +57,7 @@ impl Connection {
             self.snd.una = ack;
             self.snd.nxt = self.snd.nxt.latest(ack);
             self.out.advance(ack);
+            self.held.more = false;
             self.on_room();
         }
         let sacked = self.apply_sack(segment);

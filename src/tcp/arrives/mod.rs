@@ -144,11 +144,11 @@ impl Connection {
                 Some(Disposition::Paws)
             }
             // Section 3.2: once agreed, a segment without the option is dropped.
-            None => {
+            None if self.config.timestamps_required => {
                 self.stats.unacceptable_in += 1;
                 Some(Disposition::Ignored)
             }
-            Some(_) => None,
+            _ => None,
         }
     }
 

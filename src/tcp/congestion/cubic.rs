@@ -1,6 +1,6 @@
 //! CUBIC (RFC 9438): after a loss the window follows a cubic curve of time around the size it had.
 
-use super::{Ack, Controller, slow_start};
+use super::{Ack, Controller};
 use crate::time::Time;
 
 /// Section 5: the curve's scale, in segments per second cubed.
@@ -90,7 +90,7 @@ impl Controller for Cubic {
             return;
         }
         if self.cwnd < self.ssthresh {
-            self.cwnd += self.segments(slow_start(ack.bytes, self.smss));
+            self.cwnd += self.segments(ack.bytes.min(ack.most));
         } else {
             self.avoid(ack);
         }
@@ -153,7 +153,7 @@ mod tests {
             .map(|round| {
                 let now = from + Duration::from_millis(100 * round);
                 for _ in 0..cubic.window() / 1000 {
-                    cubic.on_ack(Ack { now, bytes: 1000, srtt: Duration::from_millis(100), limited: true });
+                    cubic.on_ack(Ack { now, bytes: 1000, srtt: Duration::from_millis(100), most: 2000, limited: true });
                 }
                 cubic.window() / 1000
             })

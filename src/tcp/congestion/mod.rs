@@ -53,6 +53,8 @@ pub struct Ack {
     pub bytes: u32,
     /// Smoothed RTT, zero before the first measurement.
     pub srtt: Duration,
+    /// The most that slow start may add for one acknowledgment, in bytes.
+    pub most: u32,
     /// The window was the limit: only then may it grow (RFC 7661, RFC 9438 section 5.8).
     pub limited: bool,
 }
@@ -75,12 +77,6 @@ pub trait Controller: fmt::Debug + Send {
     fn window(&self) -> u32;
     /// ssthresh.
     fn slow_start_threshold(&self) -> u32;
-}
-
-/// Bytes that slow start may add for one acknowledgment of `bytes` (RFC 5681 section 3.1 with the limit of two
-/// segments that RFC 3465 section 2.2 allows, since delayed acknowledgments cover two).
-fn slow_start(bytes: u32, smss: u32) -> u32 {
-    bytes.min(2 * smss)
 }
 
 /// Half of what was out, at least two segments (RFC 5681 equation 4).

@@ -1,6 +1,6 @@
 //! Slow start and congestion avoidance as RFC 5681 has them, counted in bytes (RFC 3465).
 
-use super::{Ack, Controller, half, slow_start};
+use super::{Ack, Controller, half};
 use crate::time::Time;
 
 /// RFC 5681.
@@ -27,7 +27,7 @@ impl Controller for Reno {
             return;
         }
         if self.cwnd < self.ssthresh {
-            self.cwnd = self.cwnd.saturating_add(slow_start(ack.bytes, self.smss));
+            self.cwnd = self.cwnd.saturating_add(ack.bytes.min(ack.most));
             return;
         }
         // One segment per window of acknowledged data (section 3.1).
@@ -81,7 +81,7 @@ mod tests {
     use std::time::Duration;
 
     fn ack(bytes: u32) -> Ack {
-        Ack { now: Time::ZERO, bytes, srtt: Duration::from_millis(100), limited: true }
+        Ack { now: Time::ZERO, bytes, srtt: Duration::from_millis(100), most: 2000, limited: true }
     }
 
     #[test]

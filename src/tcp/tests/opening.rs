@@ -60,7 +60,7 @@ fn a_syn_is_repeated_with_backoff_and_given_up_after_its_retries() {
 
 #[test]
 fn a_syn_that_is_sent_again_goes_without_ecn() {
-    let mut bench = Bench::opening(Config { ecn: true, ..plain() });
+    let mut bench = Bench::opening(Config { ecn: true, ecn_accept: true, ..plain() });
     bench.pass(ms(1000));
     bench.sends(&["[S] 0:0"]);
 }
@@ -235,7 +235,7 @@ fn only_the_acknowledgment_of_our_syn_establishes() {
 
 #[test]
 fn a_peer_that_gives_ecn_up_in_its_second_syn_is_followed() {
-    let mut bench = Bench::listening(Config { ecn: true, ..plain() });
+    let mut bench = Bench::listening(Config { ecn: true, ecn_accept: true, ..plain() });
     bench.gets(seg("SEW", 0, 0));
     bench.sends(&["[S.E] 0:0 ack 1"]);
     bench.gets(seg("S", 0, 0));
@@ -246,7 +246,7 @@ fn a_peer_that_gives_ecn_up_in_its_second_syn_is_followed() {
 #[test]
 fn the_syn_ack_of_a_simultaneous_open_is_read_as_a_syn() {
     // Its window is not scaled (RFC 7323 section 2.2), its ECE is about ability (RFC 3168 section 6.1.1).
-    let config = Config { window_scale: WindowScale::Shift(7), ecn: true, ..plain() };
+    let config = Config { window_scale: WindowScale::Shift(7), ecn: true, ecn_accept: true, ..plain() };
     let mut bench = Bench::opening(config);
     bench.gets(seg("SEW", 0, 0).mss(1000).scale(7).win(60_000));
     bench.sends(&["[S.E] 0:0 ack 1"]);

@@ -177,7 +177,7 @@ fn duplicates_of_what_a_timeout_sent_again_start_no_recovery() {
 #[test]
 fn congestion_is_echoed_until_the_sender_says_that_it_has_slowed_down() {
     // RFC 3168 section 6.1.3, the receiver's part.
-    let mut bench = Bench::listening(Config { ecn: true, ..plain() });
+    let mut bench = Bench::listening(Config { ecn: true, ecn_accept: true, ..plain() });
     bench.gets(seg("SEW", 0, 0));
     bench.sends(&["[S.E] 0:0 ack 1"]);
     bench.gets(seg(".", 1, 1));
@@ -193,7 +193,7 @@ fn congestion_is_echoed_until_the_sender_says_that_it_has_slowed_down() {
 #[test]
 fn an_echo_halves_the_window_once_per_round_trip_and_new_data_says_so() {
     // RFC 3168 section 6.1.2, the sender's part.
-    let mut bench = Bench::opening(Config { ecn: true, ..plain() });
+    let mut bench = Bench::opening(Config { ecn: true, ecn_accept: true, ..plain() });
     bench.gets(seg("S.E", 0, 1).mss(1000).win(65_000));
     bench.sends(&["[.] 1:1 ack 1"]);
     bench.writes(30_000);
