@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Usage};
 use super::output::Step;
+use super::recovery::Phase;
 use super::segment::{Reason, Transmit};
 use super::state::State;
 use super::timers::Timer;
@@ -82,6 +83,11 @@ impl Connection {
     fn emit_again(&mut self, now: Time, start: SeqNum, end: SeqNum, reason: Reason) -> Transmit {
         self.recovery.first_due = false;
         self.board.on_resent(start, end, now);
+        let partial = self.recovery.is_fast() && !self.sack && self.recovery.partial;
+        if start.at_or_before(self.snd.una) && !partial {
+            // Nothing is sent again less than an RTO after it was last sent (RFC 6298 section 5, RFC 6675 section 6).
+            self.timers.set(Timer::Retransmit, now + self.rto.current());
+        }
         self.arm_retransmit(now);
         self.emit_text(now, start, end, reason)
     }
@@ -94,6 +100,9 @@ impl Connection {
         self.stats.bytes_out += u64::from(end.earliest(self.out.end()).offset_from(start).max(0) as u32);
         self.arm_retransmit(now);
         self.note_usage();
+        if reason == Reason::LimitedTransmit && self.recovery.phase == Phase::Open {
+            self.recovery.limited += end - start;
+        }
         self.held.released &= self.unsent() > 0;
         if let Some(timeout) = self.config.user_timeout
             && self.timers.get(Timer::User).is_none()

@@ -37,6 +37,10 @@ pub struct Recovery {
     pub(super) dup_acks: u32,
     /// Without SACK: bytes that duplicate acknowledgments say have left the network.
     departed: u32,
+    /// Bytes that limited transmit sent.
+    pub(super) limited: u32,
+    /// A partial acknowledgment came in this recovery.
+    pub(super) partial: bool,
     /// The next retransmission leaves whatever the window says (RFC 6675 section 5 step 4.3).
     pub(super) first_due: bool,
     /// The rescue retransmission of this recovery was made.
@@ -63,6 +67,7 @@ impl Recovery {
     fn forget_duplicates(&mut self) {
         self.dup_acks = 0;
         self.departed = 0;
+        self.limited = 0;
     }
 }
 
@@ -136,9 +141,14 @@ impl Connection {
         }
         self.recovery.dup_acks += 1;
         if !self.sack {
-            let most = self.board.outstanding().saturating_sub(self.board.lost());
+            // RFC 3042 section 2: two segments and no more, unless recovery begins.
+            let most = if self.recovery.is_fast() { self.not_lost() } else { self.not_lost().min(2 * smss) };
             self.recovery.departed = (self.recovery.departed + smss).min(most);
         }
+    }
+
+    fn not_lost(&self) -> u32 {
+        self.board.outstanding().saturating_sub(self.board.lost())
     }
 
     /// RFC 6582 section 3.2: a partial acknowledgment says that the next segment is missing, too.
@@ -161,15 +171,21 @@ impl Connection {
         self.recovery.rescued = false;
         self.recovery.reason = Some(Reason::FastRetransmit);
         self.stats.recoveries += 1;
+        self.recovery.partial = false;
         if self.board.head().is_some_and(|head| !head.lost) {
             self.board.mark_head_lost(smss);
+        }
+        if !self.sack {
+            self.recovery.departed = self.recovery.dup_acks.saturating_mul(smss).min(self.not_lost());
         }
         self.reduce(now);
     }
 
     /// The window goes down once for what happened up to SND.NXT.
     pub(super) fn reduce(&mut self, now: Time) {
-        self.congestion.on_congestion(now, self.board.outstanding());
+        // RFC 5681 section 3.2 step 2: what limited transmit sent is not part of FlightSize.
+        let flight = self.board.outstanding().saturating_sub(std::mem::take(&mut self.recovery.limited));
+        self.congestion.on_congestion(now, flight);
         self.ecn.on_reduced(self.snd.nxt);
     }
 

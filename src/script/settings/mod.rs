@@ -143,7 +143,7 @@ impl Settings {
         for (line, name, value) in &options {
             settings.apply(*line, name, value.as_deref())?;
         }
-        if let Some(isn) = caller.isn {
+        if let Some(isn) = caller.isn.or(settings.isn).or(Some(default_isn(&script.name))) {
             settings.isn = Some(isn);
             settings.remote_isn = isn;
         }
@@ -208,6 +208,14 @@ impl Settings {
     pub fn bind_address(&self) -> SocketAddr {
         SocketAddr::new(self.local, self.bind_port)
     }
+}
+
+/// Where sequence numbers begin when nobody says: for half of all scripts, told by their file's name, so that they pass
+/// 2^32 within the first segments.
+fn default_isn(name: &str) -> u32 {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let sum = file.trim_end_matches(".pkt").bytes().fold(0u32, |sum, byte| sum.wrapping_add(u32::from(byte)));
+    if sum.is_multiple_of(2) { 0xffff_fc18 } else { 1_000_000 }
 }
 
 const V6_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1);

@@ -82,10 +82,12 @@ impl Connection {
         if progress.advanced > 0 {
             self.persist.probes = 0;
             self.persist.unanswered = 0;
-            // RFC 6298 section 5.2 and 5.3.
+            // RFC 6298 section 5.2 and 5.3. In recovery without SACK only the first partial acknowledgment: a recovery
+            // that takes longer than an RTO is better left to the timer (RFC 6582 section 3.2 step 3, section 4).
+            let partial = self.recovery.is_fast() && !self.sack;
             if self.board.is_empty() {
                 self.timers.stop(Timer::Retransmit);
-            } else {
+            } else if !partial || !std::mem::replace(&mut self.recovery.partial, true) {
                 self.timers.set(Timer::Retransmit, now + self.rto.current());
             }
             match self.config.user_timeout.filter(|_| !self.board.is_empty()) {
