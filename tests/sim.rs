@@ -8,6 +8,7 @@ use support::{Setup, pattern};
 use tcpkit::link::bottleneck::Rate;
 use tcpkit::link::impair::{Impairments, Spec};
 use tcpkit::link::sim::WireConfig;
+use tcpkit::script::Script;
 use tcpkit::tcp::{Algorithm, Config, RecvBuffer};
 
 fn specs(list: &[&str]) -> Vec<Spec> {
@@ -146,5 +147,27 @@ fn a_full_queue_slows_the_sender_down_and_the_wire_stays_busy() {
         // 5 MB at 20 Mbit/s take 2.07 s with headers.
         let rate = data.len() as f64 * 8.0 / outcome.elapsed.as_secs_f64();
         assert!(rate > 14e6, "{congestion}: {:.1} Mbit/s of 20", rate / 1e6);
+    }
+}
+
+/// A run as a script is worth something only when it runs the same.
+#[test]
+fn what_an_end_saw_is_a_script_that_runs_the_same() {
+    let impairments = || Impairments {
+        drop: specs(&["3%"]),
+        reorder: specs(&["5%"]),
+        duplicate: specs(&["2%"]),
+        corrupt: specs(&["1%"]),
+        ..Impairments::default()
+    };
+    for seed in 0..25 {
+        let setup = Setup { seed, impairments: impairments(), v6: seed % 5 == 4, ..Setup::default() };
+        let outcome = setup.build().download(pattern(150_000)).unwrap();
+        for (end, journal) in ["client", "server"].into_iter().zip(&outcome.tell.journals) {
+            let text = journal.lock().unwrap().script();
+            let script = Script::parse(end, &text).unwrap_or_else(|error| panic!("{error}"));
+            let report = tcpkit::script::run(&script, &Default::default()).unwrap_or_else(|error| panic!("{error}"));
+            assert!(report.mismatch.is_none(), "seed {seed}, {end}: {:#?}", report.mismatch);
+        }
     }
 }

@@ -28,9 +28,11 @@
 //! | `code`     | `%{ }%`: assertions about a connection |
 //! | `settings` | profiles, `--` options, sysctls and the commands that are known |
 //! | `sockets`  | the socket API over a stack: calls, options, errno, poll and epoll |
+//! | `journal`  | a run as a script that makes it happen again |
 //! | `run`      | time, packets in and out, comparing, what a mismatch says |
 
 pub mod code;
+pub mod journal;
 mod run;
 pub mod settings;
 mod sockets;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tcpkit::link::Observer;
@@ -10,6 +11,7 @@ use tcpkit::link::impair::{Impair, Impairments};
 use tcpkit::link::sim::{WireConfig, wire};
 use tcpkit::net::{Host, Report, Runtime, TcpListener, TcpStream};
 use tcpkit::random::Random;
+use tcpkit::script::journal::{Journal, Scribe};
 use tcpkit::stack::HostConfig;
 use tcpkit::tcp::{Config, Secret};
 
@@ -32,6 +34,31 @@ pub struct Pair {
     pub client: Host,
     pub server: Host,
     address: SocketAddr,
+    pub tell: Tell,
+}
+
+/// What both ends saw. Should the test fail, each end's part is printed as a script, with the command that runs it.
+#[derive(Clone)]
+pub struct Tell {
+    seed: u64,
+    pub journals: [Arc<Mutex<Journal>>; 2],
+}
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (name, journal) in ["client", "server"].into_iter().zip(&self.journals) {
+            let Ok(journal) = journal.lock() else { continue };
+            let path = format!("{}/seed-{}-{name}.pkt", env!("CARGO_TARGET_TMPDIR"), self.seed);
+            let script = journal.script();
+            println!("the {name}'s end as a script:\n{script}");
+            if std::fs::write(&path, script).is_ok() {
+                println!("run: tcpkit replay -v {path}");
+            }
+        }
+    }
 }
 
 /// How to set a [`Pair`] up.
@@ -74,12 +101,16 @@ impl Setup {
             secret: Secret([random.next_u64(), random.next_u64()]),
             annotate: !self.observers.is_empty(),
         };
+        let journal = |tcp: &Config| Arc::new(Mutex::new(Journal::new(tcp.clone(), self.wire.mtu)));
+        let journals = [journal(&self.client), journal(&self.server)];
         let (client, server) = (host(CLIENT, self.client), host(SERVER, self.server));
         let near = Impair::new(Box::new(near), &self.impairments, self.seed);
-        let client = runtime.attach(client, Box::new(near), self.observers);
-        let server = runtime.attach(server, Box::new(far), Vec::new());
+        let scribe = |end: usize| Box::new(Scribe(journals[end].clone())) as Box<dyn Observer>;
+        let observers = self.observers.into_iter().chain([scribe(0)]).collect();
+        let client = runtime.attach(client, Box::new(near), observers);
+        let server = runtime.attach(server, Box::new(far), vec![scribe(1)]);
         let address = if self.v6 { SocketAddr::new(v6(SERVER), 80) } else { server_address() };
-        Pair { runtime, client, server, address }
+        Pair { runtime, client, server, address, tell: Tell { seed: self.seed, journals } }
     }
 }
 
@@ -95,6 +126,7 @@ pub struct Outcome {
     pub client: Report,
     pub server: Report,
     pub elapsed: Duration,
+    pub tell: Tell,
 }
 
 impl Pair {
@@ -128,6 +160,6 @@ impl Pair {
         })??;
         let elapsed = self.runtime.clock().now().since(start);
         let server = report_from.try_recv().map_err(io::Error::other)?;
-        Ok(Outcome { received, client, server, elapsed })
+        Ok(Outcome { received, client, server, elapsed, tell: self.tell.clone() })
     }
 }

@@ -20,6 +20,7 @@ mod world;
 
 pub use compare::Difference;
 pub use mismatch::{Line, Mismatch, Report};
+pub use packets::Segment;
 pub use render::segment as render;
 pub use runner::run;
 pub use world::World;

@@ -138,7 +138,11 @@ impl<'a> Runner<'a> {
         let mut mismatch = None;
         for (index, event) in self.script.events.iter().enumerate() {
             let last = index + 1 == self.script.events.len();
-            if let Err(found) = self.event(event).and_then(|()| if last { self.finish(event) } else { Ok(()) }) {
+            let more = self.settings.turns
+                && self.script.events.get(index + 1).is_some_and(|next| {
+                    next.when == event.when && !matches!(next.action, Action::Expect(_))
+                });
+            if let Err(found) = self.event(event, more).and_then(|()| if last { self.finish(event) } else { Ok(()) }) {
                 mismatch = Some(*found);
                 break;
             }
@@ -162,7 +166,8 @@ impl<'a> Runner<'a> {
         })
     }
 
-    fn event(&mut self, event: &'a Event) -> Step {
+    /// `more` when the next event belongs to the same turn.
+    fn event(&mut self, event: &'a Event, more: bool) -> Step {
         let base = self.world.now();
         let (from, to) = match event.when {
             When::At(at) => (Time::ZERO + at, Time::ZERO + at),
@@ -176,11 +181,11 @@ impl<'a> Runner<'a> {
             Action::Expect(packet) => self.expect(event, packet, from, to, tolerance)?,
             Action::Inject(packet) => {
                 self.wait_until(event, from)?;
-                self.inject(event, packet)?;
+                self.inject(event, packet, more)?;
             }
             Action::Call(call) => {
                 self.wait_until(event, from)?;
-                self.call(event, call, base, tolerance)?;
+                self.call(event, call, base, tolerance, more)?;
             }
             Action::Command(text) => {
                 self.wait_until(event, from)?;
@@ -246,7 +251,7 @@ impl<'a> Runner<'a> {
 
     // ---- packets
 
-    fn inject(&mut self, event: &'a Event, spec: &PacketSpec) -> Step {
+    fn inject(&mut self, event: &'a Event, spec: &PacketSpec, more: bool) -> Step {
         let index = self.flow_of(spec);
         let now = self.world.now();
         let bytes = match &spec.body {
@@ -270,7 +275,7 @@ impl<'a> Runner<'a> {
             flow.peer.sent(&segment);
         }
         let kept = self.trace.then(|| bytes.clone());
-        let note = self.world.deliver(bytes);
+        let note = self.world.deliver(bytes, more);
         self.after_step();
         if let Some(bytes) = kept {
             let text = format!("< {}", render::packet(spec));
@@ -488,11 +493,13 @@ impl<'a> Runner<'a> {
 
     // ---- calls, commands, code
 
-    fn call(&mut self, event: &'a Event, call: &'a CallSpec, base: Time, tolerance: Duration) -> Step {
+    fn call(&mut self, event: &'a Event, call: &'a CallSpec, base: Time, tolerance: Duration, more: bool) -> Step {
         self.finish_pending()?;
         self.world.begin_call();
         let outcome = self.sockets.call(&mut self.world, call, false);
-        self.world.flush();
+        if !more {
+            self.world.flush();
+        }
         self.after_step();
         if self.world.take_listening() {
             self.awaiting = true;

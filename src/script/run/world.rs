@@ -98,10 +98,12 @@ impl World {
         self.flush();
     }
 
-    /// A packet arrives. What the stack made of it.
-    pub fn deliver(&mut self, bytes: Vec<u8>) -> Option<String> {
+    /// A packet arrives, with more to come in the same turn or not. What the stack made of it.
+    pub fn deliver(&mut self, bytes: Vec<u8>, more: bool) -> Option<String> {
         let arrival = self.stack.on_packet(self.now, &Packet::new(bytes));
-        self.flush();
+        if !more {
+            self.flush();
+        }
         arrival.note
     }
 

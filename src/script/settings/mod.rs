@@ -4,11 +4,13 @@
 //! |------------|---------|
 //! | `profile`  | `rfc` and `linux` as values of [`Config`] |
 //! | `commands` | shell commands that are understood, none of which is run |
+//! | `tuning`   | our configuration as text |
 //! | `sysctl`   | kernel settings by their names, as changes of [`Config`] |
 
 mod commands;
 mod profile;
 mod sysctl;
+mod tuning;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::tcp::Config;
 
 pub use commands::{Command, interpret};
 pub use profile::Profile;
+pub use tuning::differences;
 
 /// The address family of sockets and packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -72,6 +75,8 @@ pub struct Settings {
     pub ts_tick: Option<Duration>,
     /// A segment that is expected leaves as one, and not as several that make it up.
     pub strict_segments: bool,
+    /// Packets that arrive at the same time arrive in one turn, as from a real link: they are answered together.
+    pub turns: bool,
     /// Our initial sequence number.
     pub isn: Option<u32>,
     /// What is added to the peer's sequence numbers.
@@ -135,6 +140,7 @@ impl Settings {
             tolerance_percent,
             ts_tick: None,
             strict_segments: false,
+            turns: false,
             isn: None,
             remote_isn: 0,
             ignore_commands: caller.ignore_commands,
@@ -187,6 +193,8 @@ impl Settings {
                 let tick = micros().ok_or_else(|| bad("microseconds"))?;
                 self.ts_tick = (!tick.is_zero()).then_some(tick);
             }
+            "tcp" => tuning::apply(&mut self.config, value).map_err(|reason| ScriptError { line, reason })?,
+            "turns" => self.turns = true,
             "strict_segments" => self.strict_segments = true,
             "isn" => {
                 let isn = number(i64::from(u32::MAX)).ok_or_else(|| bad("0 to 4294967295"))? as u32;

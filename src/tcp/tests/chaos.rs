@@ -2,8 +2,15 @@
 
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::capture::Direction;
+use crate::script::journal::Journal;
 use crate::tcp::RecvBuffer;
+use crate::wire::ip::IpHeader;
+use crate::wire::options::OptionBytes;
+use crate::wire::{Outgoing, Payload, Protocol};
 
 /// What happens to our end.
 #[derive(Clone, Debug)]
@@ -52,69 +59,162 @@ fn start(kind: u8) -> Bench {
         retries: 5,
         ..Config::default()
     };
-    match kind % 3 {
-        0 => Bench::listening(config),
-        1 => Bench::opening(config),
-        _ => Bench::established_with(config, |peer| peer.sack_ok().ts(1, 0).scale(2)),
+    let (local, remote) = addresses();
+    let tcp = match kind % 3 {
+        0 => Connection::accept(config, local, remote, ISS, 0),
+        _ => Connection::open(config, local, remote, ISS, 0),
+    };
+    Bench { tcp, now: Time::ZERO }
+}
+
+/// A bench whose exchange is written down.
+struct Run {
+    bench: Bench,
+    journal: Journal,
+}
+
+impl Run {
+    fn new(kind: u8) -> Run {
+        let bench = start(kind);
+        let journal = Journal::new(bench.tcp.config().clone(), 1500);
+        let mut run = Run { bench, journal };
+        run.poll();
+        if kind % 3 == 2 {
+            run.gets(seg("S.", 0, 1).mss(1000).sack_ok().ts(1, 0).scale(2));
+            while run.poll().is_some() {}
+        }
+        run
+    }
+
+    /// Notes a segment, as the packet it would be.
+    fn note(&mut self, direction: Direction, header: TcpHeader, options: OptionBytes, payload: Payload, ecn: Ecn) {
+        let (local, remote) = addresses();
+        let (src, dst) = if direction == Direction::Out { (local, remote) } else { (remote, local) };
+        let ip = IpHeader { src: src.ip(), dst: dst.ip(), protocol: Protocol::TCP, ttl: 64, ecn, id: 1 };
+        let tcp = TcpHeader { src_port: src.port(), dst_port: dst.port(), ..header };
+        let outgoing = Outgoing { ip, tcp, options, payload, segment_size: 60_000, note: None };
+        for packet in outgoing.packets() {
+            self.journal.packet(self.bench.now, direction, &packet.bytes);
+        }
+    }
+
+    fn gets(&mut self, peer: Peer) {
+        let payload = Payload::from(Bytes::from(peer.payload.clone()));
+        self.note(Direction::In, peer.header, peer.options.to_bytes(), payload, peer.ecn);
+        self.bench.gets(peer);
+    }
+
+    fn poll(&mut self) -> Option<Transmit> {
+        let transmit = self.bench.tcp.poll_transmit(self.bench.now)?;
+        let Transmit { header, options, payload, ecn, .. } = transmit.clone();
+        self.note(Direction::Out, header, options, payload, ecn);
+        Some(transmit)
+    }
+
+    fn line(&mut self, text: String) {
+        self.journal.line(self.bench.now, text);
+    }
+
+    /// Applies an action with numbers near where the connection is now.
+    fn apply(&mut self, action: &Action) {
+        let rcv = self.bench.tcp.rcv_nxt();
+        let una = self.bench.tcp.snd_una();
+        match action {
+            Action::Segment { flags, seq, ack, window, len, options, ecn } => {
+                let mut peer = seg("", 0, 0).win(*window).data(*len);
+                peer.header.flags = Flags(*flags);
+                peer.header.seq = SeqNum(rcv.0.wrapping_add(*seq as u32));
+                peer.header.ack = SeqNum(una.0.wrapping_add(*ack as u32));
+                peer.ecn = Ecn::from_bits(*ecn);
+                if options & 1 != 0 {
+                    peer = peer.ts(u32::from(*options), 0);
+                }
+                if options & 2 != 0 {
+                    let at = una - ISS;
+                    peer = peer.sack(&[(at.wrapping_add(*seq as u32), at.wrapping_add(*ack as u32)), (at, at + 1000)]);
+                }
+                if options & 4 != 0 {
+                    peer = peer.mss(u16::from(*options) * 7).sack_ok().scale(*options);
+                }
+                self.gets(peer);
+            }
+            Action::Pass(millis) => self.bench.pass(ms(*millis)),
+            Action::Write(len) => {
+                if let Ok(taken) = self.bench.tcp.send(&vec![1; *len]) {
+                    self.line(format!("write(4, ..., {len}) = {taken}"));
+                }
+            }
+            Action::Read(len) => {
+                let taken = self.bench.tcp.readable().min(*len);
+                self.bench.tcp.consume(self.bench.now, *len);
+                if taken > 0 {
+                    self.line(format!("read(4, ..., {len}) = {taken}"));
+                }
+            }
+            Action::Shutdown => {
+                self.bench.tcp.shutdown();
+                self.line("shutdown(4, SHUT_WR) = 0".into());
+            }
+            Action::Abort => {
+                self.bench.tcp.abort();
+                self.line("setsockopt(4, SOL_SOCKET, SO_LINGER, [{onoff=1, linger=0}], 8) = 0".into());
+                self.line("close(4) = 0".into());
+            }
+            Action::Icmp(kind, seq) => {
+                use crate::wire::icmp::IcmpKind::*;
+                let kinds = [
+                    (NoRoute, "unreachable host_unreachable"),
+                    (ProtocolUnreachable, "unreachable protocol_unreachable"),
+                    (PortUnreachable, "unreachable port_unreachable"),
+                    (Prohibited, "unreachable packet_filtered"),
+                    (TimeExceeded, "time_exceeded"),
+                    (ParameterProblem, "parameter_problem"),
+                ];
+                let too_big = (TooBig { mtu: *seq as u32 }, "unreachable frag_needed");
+                let (kind, name) = kinds.get(usize::from(*kind)).copied().unwrap_or(too_big);
+                let at = SeqNum(una.0.wrapping_add(*seq as u32));
+                let mtu = if let TooBig { mtu } = kind { format!(" mtu {mtu}") } else { String::new() };
+                self.line(format!("< icmp {name}{mtu} [{0}:{0}(0)]", at - ISS));
+                self.bench.tcp.on_icmp(kind, at, 40);
+            }
+        }
     }
 }
 
-/// Applies an action with numbers near where the connection is now.
-fn apply(bench: &mut Bench, action: &Action) {
-    let rcv = bench.tcp.rcv_nxt();
-    let una = bench.tcp.snd_una();
-    match action {
-        Action::Segment { flags, seq, ack, window, len, options, ecn } => {
-            let mut peer = seg("", 0, 0).win(*window).data(*len);
-            peer.header.flags = Flags(*flags);
-            peer.header.seq = SeqNum(rcv.0.wrapping_add(*seq as u32));
-            peer.header.ack = SeqNum(una.0.wrapping_add(*ack as u32));
-            peer.ecn = Ecn::from_bits(*ecn);
-            if options & 1 != 0 {
-                peer = peer.ts(u32::from(*options), 0);
-            }
-            if options & 2 != 0 {
-                let at = una - ISS;
-                peer = peer.sack(&[(at.wrapping_add(*seq as u32), at.wrapping_add(*ack as u32)), (at, at + 1000)]);
-            }
-            if options & 4 != 0 {
-                peer = peer.mss(u16::from(*options) * 7).sack_ok().scale(*options);
-            }
-            bench.gets(peer);
-        }
-        Action::Pass(millis) => bench.pass(ms(*millis)),
-        Action::Write(len) => drop(bench.tcp.send(&vec![1; *len])),
-        Action::Read(len) => bench.tcp.consume(bench.now, *len),
-        Action::Shutdown => bench.tcp.shutdown(),
-        Action::Abort => bench.tcp.abort(),
-        Action::Icmp(kind, seq) => {
-            use crate::wire::icmp::IcmpKind::*;
-            let kinds = [NoRoute, ProtocolUnreachable, PortUnreachable, Prohibited, TimeExceeded, ParameterProblem];
-            let kind = kinds.get(usize::from(*kind)).copied().unwrap_or(TooBig { mtu: *seq as u32 });
-            bench.tcp.on_icmp(kind, SeqNum(una.0.wrapping_add(*seq as u32)), 40);
+/// Should the test fail, the exchange is there as a script.
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
         }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+impl Run {
+    fn tell(&self) {
+        let script = self.journal.script();
+        println!("as a script:\n{script}");
+        let path = std::env::temp_dir().join("tcpkit-chaos.pkt");
+        if std::fs::write(&path, script).is_ok() {
+            println!("run: tcpkit replay -v {}", path.display());
+        }
+    }
 
-    #[test]
-    fn whatever_happens_the_invariants_hold(kind in 0u8..24, actions in actions()) {
-        let mut bench = start(kind);
-        let mut edge = bench.tcp.rcv_nxt() + bench.tcp.rcv_wnd();
-        for action in &actions {
-            let state = bench.tcp.state();
-            apply(&mut bench, action);
+    /// Applies the actions, and says which of the things that must always hold does not.
+    fn check(&mut self, actions: &[Action]) -> Result<(), TestCaseError> {
+        let mut edge = self.bench.tcp.rcv_nxt() + self.bench.tcp.rcv_wnd();
+        for action in actions {
+            let state = self.bench.tcp.state();
+            self.apply(action);
             let mut sent = 0;
-            while let Some(transmit) = bench.tcp.poll_transmit(bench.now) {
+            while let Some(transmit) = self.poll() {
                 sent += 1;
                 prop_assert!(sent < 1_000, "it never stops sending: {}", show(&transmit));
                 prop_assert!(transmit.options.as_slice().len() <= 40);
                 prop_assert!(transmit.segment_size > 0);
             }
-            while bench.tcp.poll_event().is_some() {}
-            let tcp = &bench.tcp;
+            while self.bench.tcp.poll_event().is_some() {}
+            let tcp = &self.bench.tcp;
             prop_assert!(tcp.snd_una().at_or_before(tcp.snd_nxt()), "SND.UNA =< SND.NXT");
             prop_assert!(tcp.flight() <= tcp.snd_nxt() - tcp.snd_una());
             prop_assert!(tcp.pipe() <= 2 * tcp.flight());
@@ -132,5 +232,16 @@ proptest! {
                 prop_assert!(tcp.poll_timeout().is_some(), "{} in flight and no timer in {}", tcp.flight(), tcp.state());
             }
         }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_invariants_hold(kind in 0u8..24, actions in actions()) {
+        let mut run = Run::new(kind);
+        run.check(&actions).inspect_err(|_| run.tell())?;
     }
 }
