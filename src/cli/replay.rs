@@ -254,6 +254,9 @@ fn show(out: &mut dyn Write, name: &str, lines: &[&str], mismatch: &Mismatch) ->
     for difference in mismatch.differences.iter().filter(|difference| difference.field != "time") {
         writeln!(out, "  {:<9} expected {}, got {}", difference.field, difference.expected, difference.got)?;
     }
+    for waiting in &mismatch.waiting {
+        writeln!(out, "  also left {waiting}")?;
+    }
     writeln!(out, "  states    ours {}; peer {}", mismatch.states.0, mismatch.states.1)
 }
 
@@ -301,6 +304,7 @@ fn object(name: &str, outcome: Result<&Report, &ScriptError>, exchange: bool) ->
             "time": mismatch.time.map(|(from, to, at)| json!({
                 "from": seconds(from), "to": seconds(to), "got": seconds(at),
             })),
+            "waiting": mismatch.waiting,
             "state": mismatch.states.0,
             "peer_state": mismatch.states.1,
         });

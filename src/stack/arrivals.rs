@@ -184,6 +184,12 @@ impl Stack {
             self.counters.backlog_full += 1;
             return Arrival::dropped("backlog full, dropped");
         }
+        let flags = segment.header.flags;
+        if self.listener_at(local).is_some() && !flags.syn() && !flags.ack() && !flags.rst() {
+            // LISTEN has no use for it and drops it (RFC 9293 section 3.10.7.2, fourth).
+            self.counters.strangers_ignored += 1;
+            return Arrival::dropped("no request, ignored by LISTEN");
+        }
         match reset_for(&segment.header, segment.len()).filter(|_| self.answers_for(local)) {
             Some(header) => {
                 self.counters.strangers_reset += 1;

@@ -16,6 +16,8 @@ use crate::wire::tcp::TCP_HEADER;
 /// Why a connection cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
+    /// A broadcast or multicast address, or none: nobody in particular is there (RFC 9293 MUST-46).
+    NobodyThere(IpAddr),
     /// None of our addresses is of the remote's family.
     NoAddress(IpAddr),
     /// There is such a connection already.
@@ -27,6 +29,7 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ConnectError::NobodyThere(remote) => write!(f, "{remote} is not the address of one host"),
             ConnectError::NoAddress(remote) => write!(f, "no local address can reach {remote}"),
             ConnectError::InUse(local, remote) => write!(f, "{local} is already connected to {remote}"),
             ConnectError::NoPort(remote) => write!(f, "no free local port for {remote}"),
@@ -88,6 +91,10 @@ impl Stack {
         tcp: Config,
     ) -> Result<ConnId, ConnectError> {
         let (local, remote) = (local.map(without_scope), without_scope(remote));
+        let v4_broadcast = matches!(remote.ip(), IpAddr::V4(v4) if v4.is_broadcast());
+        if v4_broadcast || remote.ip().is_multicast() || remote.ip().is_unspecified() {
+            return Err(ConnectError::NobodyThere(remote.ip()));
+        }
         let fits = |address: &&IpAddr| address.is_ipv4() == remote.is_ipv4();
         let address = match local.map(|local| local.ip()).filter(|ip| !ip.is_unspecified()) {
             Some(ip) => ip,

@@ -224,3 +224,56 @@ fn ten_thousand_idle_connections_have_no_deadlines() {
     assert_eq!(sent(&mut stack, Time::ZERO).len(), 10_000);
     assert_eq!(stack.poll_timeout(), None);
 }
+
+#[test]
+fn a_syn_to_or_from_a_crowd_is_met_with_silence() {
+    // RFC 9293 MUST-57 and MUST-63.
+    let mut stack = stack(true);
+    stack.listen(address([0, 0, 0, 0], 80), 4).unwrap();
+    let crowds = [[255, 255, 255, 255], [224, 0, 0, 1]];
+    for crowd in crowds {
+        stack.on_packet(Time::ZERO, &packet(address(PEER, 5000), address(crowd, 80), Flags::SYN, 1, 0));
+        stack.on_packet(Time::ZERO, &packet(address(crowd, 5000), address(US, 80), Flags::SYN, 1, 0));
+    }
+    assert_eq!(sent(&mut stack, Time::ZERO), []);
+    assert_eq!((stack.counters().not_ours, stack.counters().bad_source), (2, 2));
+}
+
+#[test]
+fn ip_options_are_skipped() {
+    // RFC 9293 MUST-50.
+    let mut stack = stack(true);
+    stack.listen(address([0, 0, 0, 0], 80), 4).unwrap();
+    let plain = packet(address(PEER, 5000), address(US, 80), Flags::SYN, 1, 0).bytes;
+    let (header, segment) = plain.split_at(20);
+    // A router alert (RFC 2113), which means nothing to us.
+    let mut bytes = [header, &[148, 4, 0, 0], segment].concat();
+    bytes[0] = 0x46;
+    bytes[2..4].copy_from_slice(&(segment.len() as u16 + 24).to_be_bytes());
+    bytes[10..12].fill(0);
+    let sum = crate::wire::checksum::of(&bytes[..24]);
+    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    stack.on_packet(Time::ZERO, &Packet::new(bytes));
+    let answers = sent(&mut stack, Time::ZERO);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].1, "S.");
+}
+
+#[test]
+fn what_leaves_has_the_ttl_that_was_asked_for_and_right_checksums() {
+    // RFC 9293 MUST-2 and MUST-49.
+    let mut stack = Stack::new(HostConfig { ttl: 7, ..stack(true).config().clone() });
+    stack.connect(Time::ZERO, None, address(PEER, 80), None).unwrap();
+    stack.connect(Time::ZERO, None, "[2001:db8::2]:80".parse().unwrap(), None).unwrap();
+    let mut packets = 0;
+    while let Some(outgoing) = stack.poll_transmit(Time::ZERO) {
+        for packet in outgoing.packets() {
+            let ip = IpPacket::parse(&packet.bytes).unwrap();
+            IpPacket::verify_header(&packet.bytes).unwrap();
+            crate::wire::tcp::verify(ip.src, ip.dst, ip.payload).unwrap();
+            assert_eq!(packet.bytes[if ip.src.is_ipv4() { 8 } else { 7 }], 7);
+            packets += 1;
+        }
+    }
+    assert_eq!(packets, 2);
+}

@@ -81,6 +81,8 @@ impl Connection {
             out: SendBuffer::new(iss + 1, config.send_buffer),
             inb: super::recv_buffer::RecvBuffer::new(config.recv_buffer),
             fin_queued: false,
+            urgent_out: None,
+            urgent_in: None,
             held: Held::default(),
             usage: Usage::default(),
             detached: false,
@@ -130,6 +132,15 @@ impl Connection {
                 Ok(taken)
             }
         }
+    }
+
+    /// SEND with the URGENT flag (section 3.8.5): all that was given up to here is urgent.
+    pub fn send_urgent(&mut self, data: &[u8]) -> Result<usize, CallError> {
+        let taken = self.send(data)?;
+        if taken > 0 {
+            self.urgent_out = Some(self.out.end());
+        }
+        Ok(taken)
     }
 
     /// RECEIVE without taking: the readable bytes as at most two slices. [`Connection::consume`] takes them.
@@ -234,7 +245,7 @@ impl Connection {
     /// told by RST (RFC 2525 section 2.17); otherwise the connection closes in the ordinary way.
     pub fn detach(&mut self, now: Time) {
         self.detached = true;
-        if self.inb.readable() > 0 && !self.rcv.fin_taken {
+        if self.inb.readable() > 0 && self.ended.is_none() {
             self.abort();
             return;
         }
@@ -247,8 +258,10 @@ impl Connection {
     /// ABORT: the peer gets a RST (section 3.10.5).
     pub fn abort(&mut self) {
         match self.state {
-            State::Closed | State::TimeWait => {}
-            State::Listen | State::SynSent => self.end(CloseReason::Aborted),
+            State::Closed => {}
+            // Section 3.10.5: nothing of the peer's is cut short there.
+            State::Listen | State::SynSent | State::Closing | State::LastAck => self.end(CloseReason::Aborted),
+            State::TimeWait => self.end(CloseReason::Done),
             _ => {
                 self.reset = Some((self.snd.nxt, Some(self.rcv_nxt())));
                 self.end(CloseReason::Aborted);

@@ -101,7 +101,7 @@ pub struct Config {
     pub user_timeout: Option<Duration>,
     /// Idle time after which the peer is asked whether it is still there (SHLD-12: off).
     pub keepalive: Option<Duration>,
-    /// Time between such questions when nobody answers, where it is shorter than the idle time: 75 s.
+    /// Time between such questions when nobody answers: 75 s.
     pub keepalive_interval: Duration,
     /// Questions without an answer before the connection is given up: 9.
     pub keepalive_probes: u32,

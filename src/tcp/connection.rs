@@ -24,9 +24,9 @@ use crate::time::Time;
 use crate::wire::SeqNum;
 use crate::wire::icmp::IcmpKind;
 
-/// The smallest MSS we send with, whatever the peer says: room for 40 bytes of options and some text. A peer
-/// that announces less makes us send thousands of headers (CVE-2019-11479).
-pub(super) const MIN_MSS: u16 = 88;
+/// The smallest MSS we send with, whatever the peer says: room for 40 bytes of options and 8 of text. A peer that
+/// announces less makes us send thousands of headers (CVE-2019-11479).
+pub(super) const MIN_MSS: u16 = 48;
 /// The MSS of a peer that announces none (RFC 9293 MUST-15).
 pub(super) const DEFAULT_MSS_V4: u16 = 536;
 /// The same for IPv6.
@@ -46,6 +46,10 @@ pub struct Connection {
     pub(super) inb: RecvBuffer,
     /// The user closed: a FIN follows the last byte of `out`.
     pub(super) fin_queued: bool,
+    /// SND.UP: after the last byte that the user calls urgent, until that is acknowledged.
+    pub(super) urgent_out: Option<SeqNum>,
+    /// RCV.UP as an offset of the peer's stream: after the last byte that the peer calls urgent.
+    pub(super) urgent_in: Option<u64>,
     /// What the user said of data that does not fill a segment.
     pub(super) held: Held,
     /// Nobody will read: text that arrives now is answered by RST (RFC 1122 section 4.2.2.13).
@@ -158,6 +162,8 @@ pub enum Event {
     Connected,
     /// There is something to receive, or the peer's end.
     Readable,
+    /// The peer calls something urgent that has not been read (MUST-32).
+    Urgent,
     /// There is room to send again.
     Writable,
     /// The peer has acknowledged all that we sent, and that we closed.
@@ -170,6 +176,7 @@ pub enum Event {
 pub(super) struct Events {
     pub connected: bool,
     pub readable: bool,
+    pub urgent: bool,
     pub writable: bool,
     pub delivered: bool,
     pub closed: bool,
@@ -185,6 +192,9 @@ impl Connection {
         }
         if std::mem::take(&mut self.events.readable) {
             return Some(Event::Readable);
+        }
+        if std::mem::take(&mut self.events.urgent) {
+            return Some(Event::Urgent);
         }
         if std::mem::take(&mut self.events.writable) {
             return Some(Event::Writable);
@@ -305,6 +315,12 @@ impl Connection {
     /// When an acceptable segment last arrived.
     pub fn last_heard(&self) -> Option<Time> {
         self.heard
+    }
+
+    /// Bytes still to be read up to the end of what the peer calls urgent (MUST-33).
+    pub fn urgent_left(&self) -> u64 {
+        let read = self.inb.next() - self.inb.readable() as u64;
+        self.urgent_in.map_or(0, |end| end.saturating_sub(read))
     }
 
     /// Bytes that the peer reported to have beyond a hole.

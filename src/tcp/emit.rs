@@ -81,7 +81,9 @@ impl Connection {
     }
 
     fn emit_again(&mut self, now: Time, start: SeqNum, end: SeqNum, reason: Reason) -> Transmit {
-        self.recovery.first_due = false;
+        if std::mem::take(&mut self.recovery.first_due) {
+            self.recovery.rescue_after = Some(end);
+        }
         self.board.on_resent(start, end, now);
         let partial = self.recovery.is_fast() && !self.sack && self.recovery.partial;
         if start.at_or_before(self.snd.una) && !partial {
@@ -104,11 +106,6 @@ impl Connection {
             self.recovery.limited += end - start;
         }
         self.held.released &= self.unsent() > 0;
-        if let Some(timeout) = self.config.user_timeout
-            && self.timers.get(Timer::User).is_none()
-        {
-            self.timers.set(Timer::User, now + timeout);
-        }
         self.emit_text(now, start, end, reason)
     }
 
@@ -150,7 +147,11 @@ impl Connection {
         let new = !reason.is_retransmission() && reason != Reason::WindowProbe && !payload.is_empty();
         let (marks, ecn) = self.ecn.mark(new);
         let flags = Flags::ACK.with_if(fin, Flags::FIN).with_if(push, Flags::PSH) | marks;
-        let header = TcpHeader { seq: start, flags, ..self.common() };
+        // MUST-62: the pointer is to the byte after the last urgent one.
+        let ahead = self.urgent_out.filter(|up| up.after(start)).map_or(0, |up| up - start);
+        let urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
+        let flags = flags.with_if(urgent > 0, Flags::URG);
+        let header = TcpHeader { seq: start, flags, urgent, ..self.common() };
         let options = self.common_options(now);
         self.acknowledged();
         self.last_sent = Some(now);

@@ -49,6 +49,16 @@ impl Connection {
         let window = busy && unsent > self.snd.usable() && room >= self.smss();
         let buffer = self.events.wants_room && unsent == 0 && room >= self.smss();
         self.chronograph.set(now, busy, window, buffer);
+        // RFC 9293 section 3.9.1.1: what the user asked for, also to open, is to be done in time.
+        if let Some(timeout) = self.config.user_timeout {
+            let opening = matches!(self.state, State::SynSent | State::SynReceived);
+            let waits = opening || busy || !self.board.is_empty();
+            match self.timers.get(Timer::User) {
+                None if waits => self.timers.set(Timer::User, now + timeout),
+                Some(_) if !waits => self.timers.stop(Timer::User),
+                _ => {}
+            }
+        }
     }
 
     fn next_step(&mut self, now: Time) -> Option<Step> {
@@ -183,11 +193,11 @@ impl Connection {
             let end = doubtful.end.earliest(doubtful.start + smss);
             return Some(Step::Again { start: doubtful.start, end, reason });
         }
-        if self.recovery.rescued {
+        if self.recovery.rescue_after.is_none_or(|after| self.snd.una.at_or_before(after)) {
             return None;
         }
         let last = self.board.last_unsacked().filter(|last| !last.lost)?;
-        self.recovery.rescued = true;
+        self.recovery.rescue_after = Some(self.snd.nxt);
         let start = last.start.latest(last.end - smss.min(last.len()));
         Some(Step::Again { start, end: last.end, reason })
     }
@@ -200,6 +210,10 @@ impl Connection {
     /// At most one super-segment, in whole segments where there are several.
     fn burst(&self, len: u32) -> u32 {
         let smss = self.smss();
+        if self.urgent_out.is_some() {
+            // Each packet has a pointer of its own.
+            return len.min(smss);
+        }
         let most = match self.config.small_bursts {
             Some(least) => self.small_burst(least, smss),
             None => self.config.max_burst as u32,

@@ -43,8 +43,9 @@ pub struct Recovery {
     pub(super) partial: bool,
     /// The next retransmission leaves whatever the window says (RFC 6675 section 5 step 4.3).
     pub(super) first_due: bool,
-    /// The rescue retransmission of this recovery was made.
-    pub(super) rescued: bool,
+    /// RescueRxt of RFC 6675 section 5 step 4.3: only when more than this is acknowledged may a rescue retransmission be
+    /// made, once.
+    pub(super) rescue_after: Option<SeqNum>,
     /// Timeouts in a row without progress.
     pub(super) timeouts: u32,
     /// Acknowledgments up to here are about a recovery that is over (RFC 6582 section 4, RFC 6675 section 5.1).
@@ -80,8 +81,8 @@ pub(super) struct Progress {
     pub duplicate: bool,
     /// What it covered, cumulatively and by SACK blocks.
     pub covered: Covered,
-    /// `pipe` before it.
-    pub pipe_before: u32,
+    /// It echoes a congestion mark.
+    pub echo: bool,
 }
 
 impl Connection {
@@ -112,12 +113,13 @@ impl Connection {
         if self.recovery.phase == Phase::Open {
             self.count_duplicates(progress, smss);
             let enough = self.recovery.dup_acks >= self.config.dup_thresh;
-            let stale = self.recovery.until.is_some_and(|until| self.snd.una.at_or_before(until));
+            // RFC 6582 section 4; with SACK what is reported is never about an older loss (RFC 6675 section 5).
+            let stale = !self.sack && self.recovery.until.is_some_and(|until| self.snd.una.at_or_before(until));
             if found_lost || enough && !stale && !self.board.is_empty() {
                 self.enter_fast_recovery(now, smss);
             }
         }
-        if progress.advanced > 0 && !was_fast && !self.recovery.is_fast() {
+        if progress.advanced > 0 && !progress.echo && !was_fast && !self.recovery.is_fast() {
             let window = self.congestion.window();
             let slow_start = window < self.congestion.slow_start_threshold();
             // While slow start doubles, half of the window is all that could be used (RFC 7661 section 4.3).
@@ -168,7 +170,7 @@ impl Connection {
         self.recovery.phase = Phase::Fast { point: self.snd.nxt };
         self.recovery.until = Some(self.snd.nxt);
         self.recovery.first_due = true;
-        self.recovery.rescued = false;
+        self.recovery.rescue_after = None;
         self.recovery.reason = Some(Reason::FastRetransmit);
         self.stats.recoveries += 1;
         self.recovery.partial = false;
@@ -178,13 +180,13 @@ impl Connection {
         if !self.sack {
             self.recovery.departed = self.recovery.dup_acks.saturating_mul(smss).min(self.not_lost());
         }
-        self.reduce(now);
+        self.reduce(now, self.board.outstanding());
     }
 
     /// The window goes down once for what happened up to SND.NXT.
-    pub(super) fn reduce(&mut self, now: Time) {
+    pub(super) fn reduce(&mut self, now: Time, flight: u32) {
         // RFC 5681 section 3.2 step 2: what limited transmit sent is not part of FlightSize.
-        let flight = self.board.outstanding().saturating_sub(std::mem::take(&mut self.recovery.limited));
+        let flight = flight.saturating_sub(std::mem::take(&mut self.recovery.limited));
         self.congestion.on_congestion(now, flight);
         self.ecn.on_reduced(self.snd.nxt);
     }

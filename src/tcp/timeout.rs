@@ -55,7 +55,9 @@ impl Connection {
     }
 
     fn on_keepalive_timeout(&mut self, now: Time) {
-        let Some(idle) = self.config.keepalive else { return };
+        if self.config.keepalive.is_none() {
+            return;
+        }
         if self.keepalive.unanswered >= self.config.keepalive_probes {
             return self.give_up();
         }
@@ -64,7 +66,7 @@ impl Connection {
             self.keepalive.due = true;
             self.keepalive.unanswered += 1;
         }
-        self.timers.set(Timer::KeepAlive, now + idle.min(self.config.keepalive_interval));
+        self.timers.set(Timer::KeepAlive, now + self.config.keepalive_interval);
     }
 
     fn give_up(&mut self) {

@@ -134,6 +134,8 @@ impl TcpArgs {
         set(&mut config.retries, self.retries);
         config.user_timeout = self.user_timeout.filter(|timeout| !timeout.is_zero());
         config.keepalive = self.keepalive.filter(|idle| !idle.is_zero());
+        // Who asks sooner wants to know sooner.
+        config.keepalive_interval = config.keepalive.unwrap_or(Duration::MAX).min(config.keepalive_interval);
         config
     }
 
@@ -225,6 +227,7 @@ impl Settings {
         config.dup_thresh = wanted.dup_thresh;
         config.user_timeout = wanted.user_timeout;
         config.keepalive = wanted.keepalive;
+        config.keepalive_interval = wanted.keepalive_interval;
         set(&mut config.congestion, args.congestion.map(CongestionChoice::algorithm));
         set(&mut config.initial_window, args.initial_window);
         set(&mut config.ecn, args.ecn.map(|switch| switch == Switch::On));

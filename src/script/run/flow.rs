@@ -49,6 +49,11 @@ impl Peer {
         }
     }
 
+    /// Both ends have heard of each other.
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// The state by its RFC name.
     pub const fn state(&self) -> &'static str {
         match (self.reset, self.syn, self.open) {

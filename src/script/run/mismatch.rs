@@ -61,6 +61,8 @@ pub struct Mismatch {
     pub differences: Vec<Difference>,
     /// When it was expected, from and to, and when it happened.
     pub time: Option<(Time, Time, Time)>,
+    /// Packets that left and that no line has expected yet, the first of them.
+    pub waiting: Vec<String>,
     /// The states of both ends then.
     pub states: (String, &'static str),
     /// The script asks for what is not supported, rather than for something that did not happen.

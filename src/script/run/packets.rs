@@ -175,7 +175,7 @@ pub fn segment(flow: &Flow, ip: &IpSpec, ports: Option<(u16, u16)>, tcp: &TcpSpe
         *offset |= 1;
     }
     // The first byte after the SYN is byte 0 of the stream.
-    let first = u64::from(tcp.seq.wrapping_sub(flow.first_byte()));
+    let first = u64::from(tcp.seq.wrapping_add(u32::from(tcp.flags.syn())).wrapping_sub(flow.first_byte()));
     body.extend((first..first + u64::from(tcp.len)).map(pattern));
     let mut sum = checksum::pseudo_header(src.ip(), dst.ip(), Protocol::TCP.0, body.len());
     sum.add(&body);

@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
             names,
             pending: None,
             before: Time::ZERO,
-            next_port: 40_000,
+            next_port: 49_152,
             trace,
             lines: Vec::new(),
         }
@@ -213,7 +213,7 @@ impl<'a> Runner<'a> {
         // What the last event made leave, no line could expect.
         let over = self.world.now();
         let extra = self.world.departed.iter().find(|departed| departed.at < over).cloned();
-        let Some(extra) = extra.filter(|extra| self.is_current(extra)) else { return Ok(()) };
+        let Some(extra) = extra else { return Ok(()) };
         self.world.departed.retain(|departed| departed.at >= extra.at);
         let mut found = self.mismatch(event, format!("a packet left at {} that no line expects", seconds(extra.at)));
         found.got = self.shown(&extra);
@@ -257,7 +257,7 @@ impl<'a> Runner<'a> {
         let bytes = match &spec.body {
             Body::Tcp(tcp) => {
                 if tcp.flags.syn()
-                    && let Some(flow) = self.flows.get_mut(index)
+                    && let Some(flow) = self.flows.get_mut(index).filter(|flow| !flow.peer.is_open())
                 {
                     flow.remote_isn = tcp.seq;
                 }
@@ -287,17 +287,22 @@ impl<'a> Runner<'a> {
     /// The flow that a packet of the peer's belongs to, made if need be.
     fn flow_of(&mut self, spec: &PacketSpec) -> usize {
         if let Some((src, dst)) = spec.ports {
+            self.awaiting = false;
             let known = self.flows.iter().rposition(|flow| flow.remote.port() == src && flow.local.port() == dst);
             let syn = matches!(&spec.body, Body::Tcp(tcp) if tcp.flags.syn() && !tcp.flags.ack());
-            if let Some(index) = known.or(self.current.filter(|_| !syn)) {
-                if known.is_some() {
-                    self.current = Some(index);
-                }
+            if let Some(index) = known {
+                self.current = Some(index);
                 return index;
             }
             let local = SocketAddr::new(self.settings.local, dst);
             let remote = SocketAddr::new(self.settings.remote, src);
-            return self.add_flow(Flow::new(local, remote, self.settings.remote_isn));
+            let before = self.current;
+            let index = self.add_flow(Flow::new(local, remote, self.settings.remote_isn));
+            if !syn {
+                // A stranger's segment: what the script goes on about is the connection there was.
+                self.current = before.or(self.current);
+            }
+            return index;
         }
         match self.current.filter(|_| !std::mem::take(&mut self.awaiting)) {
             Some(index) => index,
@@ -315,12 +320,6 @@ impl<'a> Runner<'a> {
         let index = self.flows.len() - 1;
         self.current = Some(index);
         index
-    }
-
-    /// Whether a packet that left is of the connection that packets without ports are about.
-    fn is_current(&self, departed: &Departed) -> bool {
-        let Ok(Some(segment)) = Segment::read(&departed.bytes) else { return false };
-        self.flow_index(&segment).is_some_and(|index| Some(index) == self.current)
     }
 
     fn flow_index(&self, segment: &Segment) -> Option<usize> {
@@ -384,17 +383,18 @@ impl<'a> Runner<'a> {
     ) -> Result<Option<Departed>, Box<Mismatch>> {
         let mut steps = 0;
         loop {
-            while let Some(departed) = self.world.departed.pop_front() {
+            if !self.world.departed.is_empty() {
                 self.meet(spec);
-                let wanted = match (Segment::read(&departed.bytes), spec.ports) {
-                    (Ok(Some(segment)), Some((src, dst))) => segment.src.port() == src && segment.dst.port() == dst,
-                    (Ok(Some(segment)), None) => self.current.is_none() || self.flow_index(&segment) == self.current,
-                    _ => false,
-                };
-                if wanted {
-                    return Ok(Some(departed));
-                }
-                self.note_departed(&departed, 0);
+            }
+            let wanted = |departed: &Departed| match (Segment::read(&departed.bytes), spec.ports) {
+                (Ok(Some(segment)), Some((src, dst))) => segment.src.port() == src && segment.dst.port() == dst,
+                (Ok(Some(segment)), None) => self.current.is_none() || self.flow_index(&segment) == self.current,
+                _ => false,
+            };
+            // Packets of other connections wait for lines with their ports.
+            let found = self.world.departed.iter().position(wanted);
+            if let Some(departed) = found.and_then(|index| self.world.departed.remove(index)) {
+                return Ok(Some(departed));
             }
             let due = self.world.next_due(self.pending.is_some()).filter(|due| *due <= limit);
             let Some(due) = due else { return Ok(None) };
@@ -438,6 +438,11 @@ impl<'a> Runner<'a> {
             }
         };
         if let Some(flow) = self.flows.get_mut(index) {
+            let answer = segment.tcp.flags.syn() && segment.tcp.flags.ack() && spec.flags.syn();
+            if let Some(ack) = segment.tcp.ack.filter(|_| answer) {
+                // It is this SYN that the connection takes for the peer's.
+                flow.remote_isn = ack.wrapping_sub(1).wrapping_sub(flow.remote_offset);
+            }
             if segment.tcp.flags.syn() && spec.flags.syn() && flow.local_isn.is_none() {
                 flow.local_isn = Some(spec.seq);
                 flow.local_offset = segment.tcp.seq.wrapping_sub(spec.seq);
@@ -665,6 +670,7 @@ impl<'a> Runner<'a> {
             got: None,
             differences: Vec::new(),
             time: None,
+            waiting: self.world.departed.iter().take(5).filter_map(|departed| self.placed(departed)).collect(),
             states: self.states(),
             unsupported: false,
         })
@@ -706,6 +712,15 @@ impl<'a> Runner<'a> {
             let text = format!("{}(...) = {}", call.name, reply.written());
             self.note(self.world.now(), event.line, text, None, String::new());
         }
+    }
+
+    /// A packet that no line has expected yet: when and where it left, and what it is.
+    fn placed(&self, departed: &Departed) -> Option<String> {
+        let segment = Segment::read(&departed.bytes).ok()??;
+        let other = self.flow_index(&segment) != self.current;
+        let ports = if other { format!("{} > {} ", segment.src.port(), segment.dst.port()) } else { String::new() };
+        let shown = self.shown(departed)?;
+        Some(format!("{} > {ports}{}", seconds(departed.at), shown.trim_start_matches("> ")))
     }
 
     /// A packet that left, as a script would write it.

@@ -40,6 +40,8 @@ impl Profile {
                 congestion: Algorithm::Reno,
                 rto_min: Duration::from_secs(1),
                 slow_start_limit: Some(1),
+                // A SYN is sent for three minutes at least (RFC 9293 MUST-23): 255 s.
+                syn_retries: 7,
                 ecn: false,
                 ecn_accept: true,
                 ..Config::default()

@@ -177,7 +177,7 @@ impl Sockets {
                 let id = match world.stack.connect_as(now, Some(local), remote, isn, socket.config.clone()) {
                     Ok(id) => id,
                     Err(ConnectError::InUse(..) | ConnectError::NoPort(_)) => return fails(Errno::AddrNotAvailable),
-                    Err(ConnectError::NoAddress(_)) => return fails(Errno::HostUnreachable),
+                    Err(ConnectError::NoAddress(_) | ConnectError::NobodyThere(_)) => return fails(Errno::HostUnreachable),
                 };
                 socket.role = Role::Connection(id);
                 let local = world.stack.connection(id).map(|connection| connection.local());

@@ -11,6 +11,7 @@ use crate::script::syntax::tree::Expr;
 use crate::tcp::{CloseReason, State};
 
 const IN: i64 = 0x1;
+const URGENT: i64 = 0x2;
 const OUT: i64 = 0x4;
 const ERR: i64 = 0x8;
 const HUP: i64 = 0x10;
@@ -96,6 +97,9 @@ impl Sockets {
         if !opening(connection) {
             if connection.readable() > 0 {
                 mask |= IN | READ_NORMAL;
+            }
+            if connection.urgent_left() > 0 {
+                mask |= URGENT;
             }
             if write_shut || self.is_writable(fd, connection) {
                 mask |= OUT | WRITE_NORMAL;

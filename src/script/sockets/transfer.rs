@@ -213,7 +213,7 @@ impl Sockets {
         let wanted = args.wanted()?;
         let host_low = self.low;
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
-        for unsupported in ["MSG_FASTOPEN", "MSG_ZEROCOPY", "MSG_OOB"] {
+        for unsupported in ["MSG_FASTOPEN", "MSG_ZEROCOPY"] {
             if wanted.flags & flag(unsupported) != 0 {
                 return Err(format!("{unsupported} is not supported"));
             }
@@ -244,6 +244,7 @@ impl Sockets {
         let start = socket.written;
         let bytes: Vec<u8> = (start..start + (wanted.len - before.min(wanted.len)) as u64).map(pattern).collect();
         let more = wanted.flags & flag("MSG_MORE") != 0;
+        let urgent = wanted.flags & flag("MSG_OOB") != 0;
         let low = socket.kept.get(&(6, flag("TCP_NOTSENT_LOWAT"))).copied().unwrap_or(host_low);
         let low = (0 < low && low < i64::from(u32::MAX)).then_some(low as usize);
         let smss = connection.smss().max(1);
@@ -260,7 +261,11 @@ impl Sockets {
             };
             let part = bytes.get(taken..taken + part).unwrap_or_default();
             let sent = world.stack.with(id, |connection| {
-                if more { connection.send_more(part) } else { connection.send(part) }
+                match () {
+                    () if urgent => connection.send_urgent(part),
+                    () if more => connection.send_more(part),
+                    () => connection.send(part),
+                }
             });
             let count = match sent {
                 Some(Ok(count)) => count,

@@ -182,6 +182,9 @@ impl Parser<'_> {
             self.expect('>')?;
             return Ok(None);
         }
+        if self.take('>') {
+            return Ok(Some(options));
+        }
         loop {
             options.push(self.option()?);
             if self.take('>') {

@@ -50,7 +50,8 @@ impl Connection {
             return self.on_fin_acknowledged(now);
         }
         let window_before = self.snd.wnd;
-        let mut progress = Progress { pipe_before: self.pipe(), ..Progress::default() };
+        let flight = self.board.outstanding();
+        let mut progress = Progress::default();
         if ack.after(self.snd.una) {
             progress.advanced = ack - self.snd.una;
             progress.covered = self.board.on_ack(ack);
@@ -58,6 +59,7 @@ impl Connection {
             self.snd.nxt = self.snd.nxt.latest(ack);
             self.out.advance(ack);
             self.held.more = false;
+            self.urgent_out = self.urgent_out.filter(|up| up.after(ack));
             self.on_room();
         }
         let sacked = self.apply_sack(segment);
@@ -67,7 +69,7 @@ impl Connection {
         let silent = segment.is_empty() && ack == self.snd.una && progress.advanced == 0 && !self.board.is_empty();
         // RFC 6675 section 2 with SACK; RFC 5681 section 2 (a) to (e) without.
         progress.duplicate = if self.sack {
-            sacked.delivered > 0 && progress.advanced == 0
+            sacked.delivered > 0
         } else {
             silent && self.snd.wnd == window_before
         };
@@ -76,8 +78,11 @@ impl Connection {
 
         if self.ecn.asks_reduction(segment.header.flags, ack) && !self.recovery.is_fast() {
             self.stats.congestion_echoes_in += 1;
-            self.reduce(now);
+            // What this acknowledgment covers was in flight when the mark was made (RFC 3168 section 6.1.2).
+            self.reduce(now, flight);
         }
+        // The same section: an echo does not open the window.
+        progress.echo = self.ecn.agreed() && segment.header.flags.contains(Flags::ECE);
         self.recover(now, progress);
         if progress.advanced > 0 {
             self.persist.probes = 0;
@@ -90,7 +95,7 @@ impl Connection {
             } else if !partial || !std::mem::replace(&mut self.recovery.partial, true) {
                 self.timers.set(Timer::Retransmit, now + self.rto.current());
             }
-            match self.config.user_timeout.filter(|_| !self.board.is_empty()) {
+            match self.config.user_timeout.filter(|_| !self.out.is_empty() || !self.board.is_empty()) {
                 Some(timeout) => self.timers.set(Timer::User, now + timeout),
                 None => self.timers.stop(Timer::User),
             }

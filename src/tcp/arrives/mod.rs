@@ -20,6 +20,7 @@ mod syn_sent;
 mod text;
 
 use super::connection::Connection;
+use super::error::CloseReason;
 use super::segment::{Disposition, Reason, Segment};
 use super::state::State;
 use crate::time::Time;
@@ -50,7 +51,8 @@ impl Connection {
         match segment.options.timestamps.filter(|_| self.timestamps.on) {
             Some((value, _)) if self.timestamps.is_newer(value) => true,
             Some((value, _)) if self.timestamps.is_old(value, now) => false,
-            _ => segment.header.seq.after(self.rcv_nxt()),
+            // RCV.NXT is one more than the largest number that was used.
+            _ => segment.header.seq.at_or_after(self.rcv_nxt()),
         }
     }
 
@@ -93,10 +95,16 @@ impl Connection {
             Place::Outside => return self.outside_window(now, segment),
         }
         // Second: RST. Third, security, is not ours. Fourth: SYN.
-        match reset::judge(self.rcv_nxt(), &segment.header) {
+        match reset::judge(self.rcv_nxt(), self.rcv_wnd(), &segment.header) {
             ResetVerdict::None => {}
             ResetVerdict::Reset => return self.on_reset(),
+            // Section 3.10.7.4: a passive open goes back to LISTEN, which for us is to make place for the next SYN.
+            ResetVerdict::Challenge if self.half_open_by_peer() && segment.header.flags.syn() => {
+                self.end(CloseReason::Aborted);
+                return Disposition::Reset;
+            }
             ResetVerdict::Challenge => return self.challenge(now),
+            ResetVerdict::Outside => return Disposition::Ignored,
         }
         // Fifth: ACK. A segment without one is dropped.
         if !segment.header.flags.ack() {
@@ -161,6 +169,10 @@ impl Connection {
             self.enter_time_wait(now);
         }
         let before = segment.end().at_or_before(self.rcv_nxt());
+        if before && segment.header.flags.ack() && ack::place(&self.snd, segment.header.ack) != AckPlace::NeverSent {
+            // Old news, but from a peer that is there: it is not asked (MUST-26).
+            self.heard(now);
+        }
         if before && !segment.payload.is_empty() {
             self.note_duplicate(segment);
             self.answer_outside(now, segment);
@@ -174,9 +186,15 @@ impl Connection {
     /// An unacceptable segment is answered by an acknowledgment (section 3.10.7.4). Text that comes again is a
     /// peer that missed ours, and always gets one; the rest is limited, or two confused ends would never stop.
     fn answer_outside(&mut self, now: Time, segment: &Segment<'_>) {
-        if !segment.is_empty() || self.answers.allow(now) {
+        let again = !segment.payload.is_empty() || segment.header.flags.fin();
+        if again || self.answers.allow(now) {
             self.acks.now(Reason::DuplicateAck);
         }
+    }
+
+    /// In SYN-RECEIVED after a passive OPEN (MUST-11).
+    fn half_open_by_peer(&self) -> bool {
+        self.state == State::SynReceived && !self.opening.active
     }
 
     fn challenge(&mut self, now: Time) -> Disposition {

@@ -15,11 +15,16 @@ pub enum ResetVerdict {
     Reset,
     /// A RST elsewhere in the window, or a SYN: the peer is asked to confirm.
     Challenge,
+    /// A RST at the window's right edge, where only an acknowledgment may stand.
+    Outside,
 }
 
-pub fn judge(rcv_nxt: SeqNum, header: &TcpHeader) -> ResetVerdict {
+pub fn judge(rcv_nxt: SeqNum, rcv_wnd: u32, header: &TcpHeader) -> ResetVerdict {
     let flags = header.flags;
     if flags.rst() {
+        if rcv_wnd > 0 && header.seq == rcv_nxt + rcv_wnd {
+            return ResetVerdict::Outside;
+        }
         return if header.seq == rcv_nxt { ResetVerdict::Reset } else { ResetVerdict::Challenge };
     }
     if flags.syn() { ResetVerdict::Challenge } else { ResetVerdict::None }
@@ -54,10 +59,12 @@ mod tests {
             (Flags::SYN, 5, ResetVerdict::Challenge),
             (Flags::SYN | Flags::ACK, 6, ResetVerdict::Challenge),
             (Flags::ACK, 5, ResetVerdict::None),
+            (Flags::RST, 14, ResetVerdict::Challenge),
+            (Flags::RST, 15, ResetVerdict::Outside),
         ];
         for (flags, seq, verdict) in table {
             let header = TcpHeader { flags, seq: SeqNum(seq), ..Default::default() };
-            assert_eq!(judge(nxt, &header), verdict, "[{flags}] seq {seq}");
+            assert_eq!(judge(nxt, 10, &header), verdict, "[{flags}] seq {seq}");
         }
     }
 }

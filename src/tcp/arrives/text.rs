@@ -1,16 +1,20 @@
 //! URG, segment text and FIN (RFC 9293 section 3.10.7.4, sixth to eighth check).
 //!
-//! The urgent pointer is tolerated: its bytes are part of the stream and are delivered in their place, which is
-//! what RFC 6093 section 3.4 advises.
+//! Urgent bytes are part of the stream and are delivered in their place, as RFC 6093 section 3.4 advises; the user is
+//! told of them.
 
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::{Disposition, Reason, Segment};
 use crate::tcp::state::State;
 use crate::tcp::timers::Timer;
 use crate::time::Time;
+use crate::wire::Flags;
 
 impl Connection {
     pub(super) fn apply_text(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
+        if segment.header.flags.contains(Flags::URG) && self.state.receives() {
+            self.note_urgent(segment);
+        }
         if segment.is_empty() {
             return Disposition::Accepted;
         }
@@ -36,6 +40,17 @@ impl Connection {
             self.on_fin(now);
         }
         disposition
+    }
+
+    /// RCV.UP <- max(RCV.UP, SEG.UP); the user is told when that is news (MUST-32).
+    fn note_urgent(&mut self, segment: &Segment<'_>) {
+        let end = segment.header.seq + u32::from(segment.header.urgent);
+        let offset = self.inb.next() as i64 + i64::from(end.offset_from(self.rcv_text_nxt()));
+        let news = u64::try_from(offset).ok().filter(|offset| self.urgent_in.is_none_or(|known| *offset > known));
+        if let Some(offset) = news {
+            self.urgent_in = Some(offset);
+            self.events.urgent |= self.urgent_left() > 0;
+        }
     }
 
     /// Stores the part of the text that lies in the window and settles what acknowledgment it gets.

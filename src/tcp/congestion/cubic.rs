@@ -124,11 +124,7 @@ impl Controller for Cubic {
     }
 
     fn on_mss(&mut self, smss: u32) {
-        let scale = f64::from(self.smss) / f64::from(smss);
-        self.cwnd = (self.cwnd * scale).max(1.0);
-        self.ssthresh *= scale;
-        self.w_max *= scale;
-        self.cwnd_prior *= scale;
+        // Counted in segments, as many as before (RFC 5681 section 3.1).
         self.smss = smss;
         self.epoch = None;
     }

@@ -62,8 +62,10 @@ impl Controller for Reno {
     }
 
     fn on_mss(&mut self, smss: u32) {
+        // RFC 5681 section 3.1: as many segments as before, or a window of large ones becomes a burst of small ones.
+        let segments = self.cwnd / self.smss.max(1);
         self.smss = smss;
-        self.cwnd = self.cwnd.max(smss);
+        self.cwnd = self.cwnd.min(segments.max(1).saturating_mul(smss)).max(smss);
     }
 
     fn window(&self) -> u32 {

@@ -143,7 +143,7 @@ fn an_mss_of_zero_is_replaced_and_counted() {
         bench.writes(100);
         bench.take_one().segment_size
     };
-    assert_eq!(segment_size, 88);
+    assert_eq!(segment_size, 48);
     assert_eq!(bench.tcp.stats().bad_options_in, 1);
 }
 

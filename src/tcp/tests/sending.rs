@@ -175,7 +175,7 @@ fn a_smaller_mtu_sends_smaller_segments_now_and_again() {
     bench.sends(&["[.] 1:537 ack 1", "[P.] 537:2001 ack 1"]);
     assert_eq!((bench.tcp.smss(), bench.tcp.stats().mtu_retransmits), (536, 4));
     // The path is smaller, not congested.
-    assert_eq!((bench.tcp.cwnd(), bench.tcp.stats().recoveries), (10_000, 0));
+    assert_eq!((bench.tcp.cwnd(), bench.tcp.stats().recoveries), (5360, 0));
 }
 
 #[test]
