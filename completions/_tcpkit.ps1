@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Get a file with our own TCP')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a file, a folder or a small service with our own TCP')
             [CompletionResult]::new('handshake', 'handshake', [CompletionResultType]::ParameterValue, 'Knock, and show every segment')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run packet scripts (packetdrill''s notation) against our own TCP')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all pages to a folder')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -250,6 +251,26 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'tcpkit;replay' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'How our TCP behaves where RFCs leave room [default: what the script says, else rfc]')
+            [CompletionResult]::new('--ip-version', '--ip-version', [CompletionResultType]::ParameterName, 'Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4')
+            [CompletionResult]::new('--mtu', '--mtu', [CompletionResultType]::ParameterName, 'Send IP packets of at most N bytes')
+            [CompletionResult]::new('--isn', '--isn', [CompletionResultType]::ParameterName, 'Start with this sequence number')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output')
+            [CompletionResult]::new('--ignore-commands', '--ignore-commands', [CompletionResultType]::ParameterName, 'Leave out commands that are not known, rather than refuse the script; no command is ever run')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print nothing but results and errors')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'tcpkit;completions' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
@@ -280,6 +301,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('fetch', 'fetch', [CompletionResultType]::ParameterValue, 'Get a file with our own TCP')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a file, a folder or a small service with our own TCP')
             [CompletionResult]::new('handshake', 'handshake', [CompletionResultType]::ParameterValue, 'Knock, and show every segment')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run packet scripts (packetdrill''s notation) against our own TCP')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all pages to a folder')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -292,6 +314,9 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             break
         }
         'tcpkit;help;handshake' {
+            break
+        }
+        'tcpkit;help;replay' {
             break
         }
         'tcpkit;help;completions' {

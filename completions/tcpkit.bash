@@ -31,6 +31,9 @@ _tcpkit() {
             tcpkit,man)
                 cmd="tcpkit__subcmd__man"
                 ;;
+            tcpkit,replay)
+                cmd="tcpkit__subcmd__replay"
+                ;;
             tcpkit,serve)
                 cmd="tcpkit__subcmd__serve"
                 ;;
@@ -49,6 +52,9 @@ _tcpkit() {
             tcpkit__subcmd__help,man)
                 cmd="tcpkit__subcmd__help__subcmd__man"
                 ;;
+            tcpkit__subcmd__help,replay)
+                cmd="tcpkit__subcmd__help__subcmd__replay"
+                ;;
             tcpkit__subcmd__help,serve)
                 cmd="tcpkit__subcmd__help__subcmd__serve"
                 ;;
@@ -59,7 +65,7 @@ _tcpkit() {
 
     case "${cmd}" in
         tcpkit)
-            opts="-v -q -h -V --verbose --quiet --color --json --help --version fetch serve handshake completions man help"
+            opts="-v -q -h -V --verbose --quiet --color --json --help --version fetch serve handshake replay completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -499,7 +505,7 @@ _tcpkit() {
             return 0
             ;;
         tcpkit__subcmd__help)
-            opts="fetch serve handshake completions man help"
+            opts="fetch serve handshake replay completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -582,6 +588,20 @@ _tcpkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tcpkit__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tcpkit__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -603,6 +623,48 @@ _tcpkit() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tcpkit__subcmd__replay)
+            opts="-w -v -q -h -V --profile --ip-version --mtu --ignore-commands --isn --write --verbose --quiet --color --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -W "rfc linux" -- "${cur}"))
+                    return 0
+                    ;;
+                --ip-version)
+                    COMPREPLY=($(compgen -W "ipv4 ipv6 ipv4-mapped" -- "${cur}"))
+                    return 0
+                    ;;
+                --mtu)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -31,6 +31,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand fetch 'Get a file with our own TCP'
             cand serve 'Serve a file, a folder or a small service with our own TCP'
             cand handshake 'Knock, and show every segment'
+            cand replay 'Run packet scripts (packetdrill''s notation) against our own TCP'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all pages to a folder'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -243,6 +244,25 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'tcpkit;replay'= {
+            cand --profile 'How our TCP behaves where RFCs leave room [default: what the script says, else rfc]'
+            cand --ip-version 'Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4'
+            cand --mtu 'Send IP packets of at most N bytes'
+            cand --isn 'Start with this sequence number'
+            cand -w 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output'
+            cand --write 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output'
+            cand --color 'Colour the output'
+            cand --ignore-commands 'Leave out commands that are not known, rather than refuse the script; no command is ever run'
+            cand -v 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
+            cand --verbose 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
+            cand -q 'Print nothing but results and errors'
+            cand --quiet 'Print nothing but results and errors'
+            cand --json 'Print the summary as one JSON object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'tcpkit;completions'= {
             cand --color 'Colour the output'
             cand -v 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
@@ -271,6 +291,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand fetch 'Get a file with our own TCP'
             cand serve 'Serve a file, a folder or a small service with our own TCP'
             cand handshake 'Knock, and show every segment'
+            cand replay 'Run packet scripts (packetdrill''s notation) against our own TCP'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all pages to a folder'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -280,6 +301,8 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
         &'tcpkit;help;serve'= {
         }
         &'tcpkit;help;handshake'= {
+        }
+        &'tcpkit;help;replay'= {
         }
         &'tcpkit;help;completions'= {
         }

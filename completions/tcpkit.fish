@@ -35,6 +35,7 @@ complete -c tcpkit -n "__fish_tcpkit_needs_command" -s V -l version -d 'Print ve
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "fetch" -d 'Get a file with our own TCP'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "handshake" -d 'Knock, and show every segment'
+complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "replay" -d 'Run packet scripts (packetdrill\'s notation) against our own TCP'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -232,6 +233,23 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s q -l quiet -
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l json -d 'Print the summary as one JSON object per line'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -s V -l version -d 'Print version'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l profile -d 'How our TCP behaves where RFCs leave room [default: what the script says, else rfc]' -r -f -a "rfc\t'What RFCs recommend'
+linux\t'What Linux does'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l ip-version -d 'Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4' -r -f -a "ipv4\t'IPv4 both'
+ipv6\t'IPv6 both'
+ipv4-mapped\t'IPv6 sockets, IPv4 packets'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l mtu -d 'Send IP packets of at most N bytes' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l isn -d 'Start with this sequence number' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s w -l write -d 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output' -r -F
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l ignore-commands -d 'Leave out commands that are not known, rather than refuse the script; no command is ever run'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s v -l verbose -d 'Print every segment as it passes, in tcpdump\'s words; twice: what the state machine made of it, too'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s q -l quiet -d 'Print nothing but results and errors'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l json -d 'Print the summary as one JSON object per line'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand completions" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -248,9 +266,10 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s q -l quiet -d 'Pri
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -l json -d 'Print the summary as one JSON object per line'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s V -l version -d 'Print version'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "fetch" -d 'Get a file with our own TCP'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "handshake" -d 'Knock, and show every segment'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "fetch" -d 'Get a file with our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "handshake" -d 'Knock, and show every segment'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "replay" -d 'Run packet scripts (packetdrill\'s notation) against our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -91,7 +91,8 @@ fn the_table_and_the_scripts_agree() {
     let all = requirements();
     for requirement in &all {
         for script in &requirement.scripts {
-            let checks = scripts.get(script).unwrap_or_else(|| panic!("{}: there is no script {script}", requirement.id));
+            let checks =
+                scripts.get(script).unwrap_or_else(|| panic!("{}: there is no script {script}", requirement.id));
             assert!(checks.contains(&requirement.id), "{script} does not say that it checks {}", requirement.id);
         }
     }
@@ -110,11 +111,8 @@ fn tests_that_the_table_names_exist() {
         for test in &requirement.tests {
             let (module, function) = test.rsplit_once("::").unwrap();
             let module = module.trim_end_matches("::tests").replace("::", "/");
-            let candidates = [
-                format!("src/{module}.rs"),
-                format!("src/{module}/tests.rs"),
-                format!("src/{module}/mod.rs"),
-            ];
+            let candidates =
+                [format!("src/{module}.rs"), format!("src/{module}/tests.rs"), format!("src/{module}/mod.rs")];
             let found = candidates.iter().filter_map(|path| fs::read_to_string(root().join(path)).ok());
             let wanted = format!("fn {function}(");
             assert!(found.into_iter().any(|text| text.contains(&wanted)), "{}: there is no {test}", requirement.id);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tcpkit::script::{Options, Script, run};
+use tcpkit::script::{IpVersion, Options, Script, run};
 
 /// Where both ends begin: in the middle, where a number and its neighbours have the sign bit between them, and just
 /// before 2^32.
@@ -38,12 +38,19 @@ fn gather(folder: &Path, paths: &mut Vec<PathBuf>) {
 fn check(name: &str, path: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(path)?;
     let script = Script::parse(name, &text)?;
-    let runs = [None].into_iter().chain(ISNS.map(Some));
-    for isn in runs {
-        let report = run(&script, &Options { isn, ..Options::default() })?;
+    let mut runs = vec![(Options::default(), String::new())];
+    runs.extend(ISNS.map(|isn| (Options { isn: Some(isn), ..Options::default() }, format!(" --isn {isn}"))));
+    // What says nothing of an IP version holds in each; the MTU makes room for the larger header.
+    if !["--ip_version", "--mtu", "icmp ", "sin_addr", "IP_"].iter().any(|word| text.contains(word)) {
+        let ipv6 = Options { ip_version: Some(IpVersion::V6), mtu: Some(1520), ..Options::default() };
+        runs.push((ipv6, " --ip-version ipv6 --mtu 1520".into()));
+        let mapped = Options { ip_version: Some(IpVersion::V4Mapped), ..Options::default() };
+        runs.push((mapped, " --ip-version ipv4-mapped".into()));
+    }
+    for (options, flags) in runs {
+        let report = run(&script, &options)?;
         if let Some(mismatch) = report.mismatch {
-            let isn = isn.map_or(String::new(), |isn| format!(" --isn {isn}"));
-            let command = format!("tcpkit replay -v{isn} testdata/scripts/{name}.pkt");
+            let command = format!("tcpkit replay -v{flags} testdata/scripts/{name}.pkt");
             let fields: Vec<String> = mismatch
                 .differences
                 .iter()

@@ -50,7 +50,7 @@ const EXAMPLES: &[&str] = &[
     "tcpkit handshake --drop syn:#1 sim:",
     "tcpkit replay testdata/scripts",
     "tcpkit replay --verbose --write run.pcapng script.pkt",
-    "tcpkit replay --profile linux --ip-version ipv6 --isn 4294967000 script.pkt",
+    "tcpkit replay --profile linux --ip-version ipv6 --mtu 1520 --isn 4294967000 script.pkt",
     "tcpkit replay --ignore-commands --json script.pkt",
 ];
 

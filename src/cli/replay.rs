@@ -44,6 +44,7 @@ pub fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
             IpChoice::Ipv4Mapped => IpVersion::V4Mapped,
         }),
         isn: args.isn,
+        mtu: args.mtu.map(u32::from),
         ignore_commands: args.ignore_commands,
         trace: global.verbose > 0 || capture.is_some(),
     };

@@ -30,11 +30,12 @@
 //! | `sockets`  | the socket API over a stack: calls, options, errno, poll and epoll |
 //! | `journal`  | a run as a script that makes it happen again |
 //! | `run`      | time, packets in and out, comparing, what a mismatch says |
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod code;
+mod code;
 pub mod journal;
 mod run;
-pub mod settings;
+mod settings;
 mod sockets;
 mod syntax;
 

@@ -92,7 +92,11 @@ impl Connection {
         let was_fast = self.recovery.is_fast();
         // What SACK blocks or duplicate acknowledgments had reported has been counted as having left the network; here
         // counts what is news (RFC 3465 section 2: bytes newly delivered).
-        let news = if self.sack { progress.covered.delivered } else { progress.advanced.saturating_sub(self.recovery.departed) };
+        let news = if self.sack {
+            progress.covered.delivered
+        } else {
+            progress.advanced.saturating_sub(self.recovery.departed)
+        };
         if progress.advanced > 0 {
             self.recovery.timeouts = 0;
             // A mark that is left behind would come to lie ahead again after half a circle.

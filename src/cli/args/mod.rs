@@ -239,6 +239,9 @@ pub struct ReplayArgs {
     /// Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4
     #[arg(long, alias = "ip_version", value_name = "VERSION")]
     pub ip_version: Option<IpChoice>,
+    /// Send IP packets of at most N bytes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(128..))]
+    pub mtu: Option<u16>,
     /// Leave out commands that are not known, rather than refuse the script; no command is ever run
     #[arg(long)]
     pub ignore_commands: bool,

@@ -19,6 +19,7 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// A field, what the script says of it, and what it is.
     pub fn new(field: impl Into<String>, expected: impl ToString, got: impl ToString) -> Self {
         Difference { field: field.into(), expected: expected.to_string(), got: got.to_string() }
     }

@@ -36,6 +36,8 @@ pub struct Options {
     pub ip_version: Option<IpVersion>,
     /// The initial sequence number of ours; the peer's begin there, too.
     pub isn: Option<u32>,
+    /// The largest IP packet that our link carries, in bytes.
+    pub mtu: Option<u32>,
     /// Leave out commands that are not known, rather than refuse the script.
     pub ignore_commands: bool,
     /// Keep the exchange in [`Report::lines`].

@@ -70,7 +70,7 @@ impl Segment {
     }
 
     /// From the wire's numbers to the script's: a segment of ours.
-    pub fn to_script(&mut self, flow: &Flow) {
+    pub fn count_as_script(&mut self, flow: &Flow) {
         self.tcp.seq = self.tcp.seq.wrapping_sub(flow.local_offset);
         if let Some(ack) = &mut self.tcp.ack {
             *ack = ack.wrapping_sub(flow.remote_offset);
@@ -252,10 +252,14 @@ fn icmp_numbers(spec: &IcmpSpec, v4: bool) -> Result<(u8, u8), String> {
     let code = spec.code.as_deref().unwrap_or_default();
     let found = table.iter().find(|(kind, name, ..)| *kind == spec.kind && (code.is_empty() || *name == code));
     found.map(|(_, _, kind, code)| (*kind, *code)).ok_or_else(|| {
-        let known: Vec<String> =
-            table.iter().map(|(kind, code, ..)| format!("{kind} {code}").trim_end().to_owned()).collect();
         let version = if v4 { "ICMPv4" } else { "ICMPv6" };
-        format!("{version} {} {code} is not known; {} are", spec.kind, known.join(", "))
+        let codes: Vec<&str> = table.iter().filter(|(kind, ..)| *kind == spec.kind).map(|(_, code, ..)| *code).collect();
+        if !codes.is_empty() {
+            return format!("{version} {} has no code {code}; {} are known", spec.kind, codes.join(", "));
+        }
+        let mut kinds: Vec<&str> = table.iter().map(|(kind, ..)| *kind).collect();
+        kinds.dedup();
+        format!("{version} has no {}; {} are known", spec.kind, kinds.join(", "))
     })
 }
 

@@ -11,7 +11,7 @@ use super::world::{Departed, World};
 use super::{Options, render};
 use crate::capture::Direction;
 use crate::script::code::{Names, Value};
-use crate::script::settings::{Command, Settings, interpret};
+use crate::script::settings::{Command, IpVersion, Settings, interpret};
 use crate::script::sockets::{self, Progress, Reply, Sockets, info};
 use crate::script::syntax::tree::{Action, Body, CallSpec, Event, Expr, OptionSpec, PacketSpec, TcpSpec, When};
 use crate::script::syntax::{Script, ScriptError};
@@ -108,7 +108,8 @@ impl<'a> Runner<'a> {
             annotate: trace,
         });
         let remote = SocketAddr::new(settings.remote, settings.connect_port);
-        let sockets = Sockets::new(settings.config.clone(), settings.bind_address(), remote);
+        let dual = settings.ip_version == IpVersion::V4Mapped;
+        let sockets = Sockets::new(settings.config.clone(), settings.bind_address(), remote, dual);
         let mut names = Names::default();
         for (name, value) in info::CONSTANTS {
             names.set(name, Value::Integer(value));
@@ -139,9 +140,11 @@ impl<'a> Runner<'a> {
         for (index, event) in self.script.events.iter().enumerate() {
             let last = index + 1 == self.script.events.len();
             let more = self.settings.turns
-                && self.script.events.get(index + 1).is_some_and(|next| {
-                    next.when == event.when && !matches!(next.action, Action::Expect(_))
-                });
+                && self
+                    .script
+                    .events
+                    .get(index + 1)
+                    .is_some_and(|next| next.when == event.when && !matches!(next.action, Action::Expect(_)));
             if let Err(found) = self.event(event, more).and_then(|()| if last { self.finish(event) } else { Ok(()) }) {
                 mismatch = Some(*found);
                 break;
@@ -450,7 +453,7 @@ impl<'a> Runner<'a> {
             if let (Some(said), Some(actual)) = (stamp_of(spec), stamp_of(&segment.tcp)) {
                 flow.begin_stamps(said, actual);
             }
-            segment.to_script(flow);
+            segment.count_as_script(flow);
         }
         Ok((segment, index))
     }
@@ -464,7 +467,7 @@ impl<'a> Runner<'a> {
                 return;
             }
             if let Some(flow) = self.flows.get(index) {
-                part.to_script(flow);
+                part.count_as_script(flow);
             }
             let joins = part.tcp.seq == segment.end()
                 && part.tcp.ack == segment.tcp.ack
@@ -727,7 +730,7 @@ impl<'a> Runner<'a> {
     fn shown(&self, departed: &Departed) -> Option<String> {
         let mut segment = Segment::read(&departed.bytes).ok()??;
         if let Some(flow) = self.flow_index(&segment).and_then(|index| self.flows.get(index)) {
-            segment.to_script(flow);
+            segment.count_as_script(flow);
         }
         Some(format!("> {}", render::segment(&segment.tcp)))
     }

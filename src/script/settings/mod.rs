@@ -58,7 +58,6 @@ impl IpVersion {
 /// What a script's own options and the caller's come to.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub profile: Profile,
     pub ip_version: IpVersion,
     pub local: IpAddr,
     pub remote: IpAddr,
@@ -128,7 +127,6 @@ impl Settings {
         let v6 = ip_version == IpVersion::V6;
         let (tolerance, tolerance_percent) = profile.tolerance();
         let mut settings = Settings {
-            profile,
             ip_version,
             // What packetdrill uses: documentation and private addresses.
             local: if v6 { V6_LOCAL.into() } else { Ipv4Addr::new(192, 168, 0, 1).into() },
@@ -149,6 +147,7 @@ impl Settings {
         for (line, name, value) in &options {
             settings.apply(*line, name, value.as_deref())?;
         }
+        settings.mtu = caller.mtu.unwrap_or(settings.mtu);
         if let Some(isn) = caller.isn.or(settings.isn).or(Some(default_isn(&script.name))) {
             settings.isn = Some(isn);
             settings.remote_isn = isn;

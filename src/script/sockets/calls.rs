@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::constants::{constant, number};
 use super::errno::Errno;
 use super::polling::Epoll;
-use super::{Entry, Outcome, Role, Socket, Sockets, Unsupported, any, fails, opening, returned};
+use super::{Entry, Outcome, Role, Socket, Sockets, Unsupported, fails, opening, returned};
 use crate::script::run::World;
 use crate::script::syntax::tree::{CallSpec, Expr};
 use crate::stack::{ConnectError, ListenError};
@@ -118,7 +118,7 @@ impl Sockets {
     }
 
     fn bind(&mut self, fd: i64, args: &Args<'_>) -> Outcome {
-        let default = any(self.local);
+        let default = self.anywhere();
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         if socket.bound.is_some() || socket.role != Role::Fresh {
             return fails(Errno::Invalid);
@@ -129,7 +129,7 @@ impl Sockets {
 
     fn listen(&mut self, world: &mut World, fd: i64, args: &Args<'_>) -> Outcome {
         let backlog = args.number(1)?.clamp(0, 4096) as usize;
-        let default = any(self.local);
+        let default = self.anywhere();
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         let at = socket.bound.unwrap_or(default);
         match socket.role {
@@ -177,7 +177,9 @@ impl Sockets {
                 let id = match world.stack.connect_as(now, Some(local), remote, isn, socket.config.clone()) {
                     Ok(id) => id,
                     Err(ConnectError::InUse(..) | ConnectError::NoPort(_)) => return fails(Errno::AddrNotAvailable),
-                    Err(ConnectError::NoAddress(_) | ConnectError::NobodyThere(_)) => return fails(Errno::HostUnreachable),
+                    Err(ConnectError::NoAddress(_) | ConnectError::NobodyThere(_)) => {
+                        return fails(Errno::HostUnreachable);
+                    }
                 };
                 socket.role = Role::Connection(id);
                 let local = world.stack.connection(id).map(|connection| connection.local());
@@ -187,7 +189,7 @@ impl Sockets {
                 return if nonblocking { fails(Errno::InProgress) } else { Ok(super::Progress::Waits) };
             }
             Role::Connection(id) => id,
-            Role::Listening(_) | Role::Gone => return fails(Errno::IsConnected),
+            Role::Listening(_) => return fails(Errno::IsConnected),
         };
         let connection = world.stack.connection(id);
         if connection.is_some_and(opening) {
@@ -221,7 +223,7 @@ impl Sockets {
                 world.stack.with(id, |connection| connection.set_cork(false));
                 world.stack.release(now, id);
             }
-            Role::Fresh | Role::Gone => {}
+            Role::Fresh => {}
         }
         self.last = None;
         returned(0)
@@ -239,7 +241,7 @@ impl Sockets {
                 socket.role = Role::Fresh;
                 return returned(0);
             }
-            Role::Fresh | Role::Gone => return fails(Errno::NotConnected),
+            Role::Fresh => return fails(Errno::NotConnected),
         };
         if world.stack.connection(id).is_none_or(|connection| connection.ended().is_some()) {
             return fails(Errno::NotConnected);

@@ -157,9 +157,7 @@ pub fn constant(name: &str) -> Option<i64> {
 pub fn number(expr: &Expr) -> Result<i64, String> {
     match expr {
         Expr::Number(n) => Ok(*n),
-        Expr::Word(word) => {
-            constant(word).or_else(|| errno_number(word)).ok_or_else(|| format!("{word} is not known"))
-        }
+        Expr::Word(word) => constant(word).or_else(|| errno_number(word)).ok_or_else(|| format!("{word} is not known")),
         Expr::Or(a, b) => Ok(number(a)? | number(b)?),
         Expr::Function(name, argument) if name == "htons" => number(argument),
         Expr::List(items) if items.len() == 1 => items.first().map_or(Ok(0), number),

@@ -96,8 +96,6 @@ enum Role {
     Fresh,
     Listening(SocketAddr),
     Connection(ConnId),
-    /// It was a connection.
-    Gone,
 }
 
 /// One socket.
@@ -155,6 +153,8 @@ pub struct Sockets {
     /// Where `...` binds and connects to.
     pub local: SocketAddr,
     pub remote: SocketAddr,
+    /// Sockets are of IPv6 and speak to IPv4 addresses: without an address they stand for both families.
+    dual: bool,
     /// Bytes that may be unsent while there is room for more, for sockets that do not say; 0 is any.
     low: i64,
     /// The descriptor whose connection was used last: what code asks about.
@@ -165,8 +165,8 @@ pub struct Sockets {
 
 impl Sockets {
     /// No descriptors yet.
-    pub fn new(config: Config, local: SocketAddr, remote: SocketAddr) -> Self {
-        Sockets { entries: BTreeMap::new(), config, local, remote, low: 0, last: None, opened: None }
+    pub fn new(config: Config, local: SocketAddr, remote: SocketAddr, dual: bool) -> Self {
+        Sockets { entries: BTreeMap::new(), config, local, remote, dual, low: 0, last: None, opened: None }
     }
 
     /// What new sockets start with, from now on (sysctl), and what listening ones give to new connections.
@@ -177,6 +177,15 @@ impl Sockets {
                 change(&mut socket.config);
             }
         }
+    }
+
+    /// Where a socket is that nobody bound to an address.
+    fn anywhere(&self) -> SocketAddr {
+        let ip: IpAddr = match self.local {
+            SocketAddr::V4(_) if !self.dual => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            _ => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        SocketAddr::new(ip, self.local.port())
     }
 
     /// TCP_NOTSENT_LOWAT of sockets that do not set it.
@@ -311,13 +320,4 @@ impl Stamps {
 /// Whether a connection is still being opened.
 fn opening(connection: &Connection) -> bool {
     matches!(connection.state(), State::SynSent | State::SynReceived)
-}
-
-/// The unspecified address of the same family.
-fn any(address: SocketAddr) -> SocketAddr {
-    let ip: IpAddr = match address {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    SocketAddr::new(ip, address.port())
 }

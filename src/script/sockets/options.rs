@@ -115,7 +115,7 @@ impl Sockets {
                 world.stack.with(id, |connection| apply(connection, now, knob, &config, cork, value));
             }
             Role::Listening(at) => world.stack.set_listener_config(at, config),
-            Role::Fresh | Role::Gone => {}
+            Role::Fresh => {}
         }
         returned(0)
     }

@@ -81,7 +81,7 @@ impl Sockets {
                 return Level { mask, arrived: 0 };
             }
             Role::Connection(id) => world.stack.connection(id),
-            Role::Fresh | Role::Gone => return Level { mask: OUT | HUP | WRITE_NORMAL, arrived: 0 },
+            Role::Fresh => return Level { mask: OUT | HUP | WRITE_NORMAL, arrived: 0 },
         };
         let Some(connection) = connection else { return Level { mask: HUP, arrived: 0 } };
         let ended = connection.ended();

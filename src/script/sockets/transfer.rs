@@ -248,7 +248,8 @@ impl Sockets {
         let low = socket.kept.get(&(6, flag("TCP_NOTSENT_LOWAT"))).copied().unwrap_or(host_low);
         let low = (0 < low && low < i64::from(u32::MAX)).then_some(low as usize);
         let smss = connection.smss().max(1);
-        let chunk = (((connection.config().max_burst as u32).min(connection.largest_window() / 2) / smss).max(1) * smss) as usize;
+        let chunk = (((connection.config().max_burst as u32).min(connection.largest_window() / 2) / smss).max(1) * smss)
+            as usize;
         let record = wanted.flags & flag("MSG_EOR") != 0;
         let mut taken = 0;
         while taken < bytes.len() || bytes.is_empty() {
@@ -256,16 +257,14 @@ impl Sockets {
             let unsent = world.stack.connection(id).map_or(0, |connection| connection.not_sent() as usize);
             let part = match low {
                 None => bytes.len() - taken,
-                Some(low) if unsent % chunk == 0 && unsent >= low => break,
+                Some(low) if unsent.is_multiple_of(chunk) && unsent >= low => break,
                 Some(_) => (chunk - unsent % chunk).min(bytes.len() - taken),
             };
             let part = bytes.get(taken..taken + part).unwrap_or_default();
-            let sent = world.stack.with(id, |connection| {
-                match () {
-                    () if urgent => connection.send_urgent(part),
-                    () if more => connection.send_more(part),
-                    () => connection.send(part),
-                }
+            let sent = world.stack.with(id, |connection| match () {
+                () if urgent => connection.send_urgent(part),
+                () if more => connection.send_more(part),
+                () => connection.send(part),
             });
             let count = match sent {
                 Some(Ok(count)) => count,

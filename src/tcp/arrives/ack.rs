@@ -68,11 +68,7 @@ impl Connection {
 
         let silent = segment.is_empty() && ack == self.snd.una && progress.advanced == 0 && !self.board.is_empty();
         // RFC 6675 section 2 with SACK; RFC 5681 section 2 (a) to (e) without.
-        progress.duplicate = if self.sack {
-            sacked.delivered > 0
-        } else {
-            silent && self.snd.wnd == window_before
-        };
+        progress.duplicate = if self.sack { sacked.delivered > 0 } else { silent && self.snd.wnd == window_before };
         self.stats.dup_acks_in += u64::from(silent && self.snd.wnd == window_before);
         progress.covered.delivered += sacked.delivered;
 

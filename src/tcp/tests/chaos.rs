@@ -229,7 +229,12 @@ impl Run {
             }
             // Whoever waits for an acknowledgment has a timer that will ask again.
             if tcp.flight() > 0 && tcp.state() != State::Closed {
-                prop_assert!(tcp.poll_timeout().is_some(), "{} in flight and no timer in {}", tcp.flight(), tcp.state());
+                prop_assert!(
+                    tcp.poll_timeout().is_some(),
+                    "{} in flight and no timer in {}",
+                    tcp.flight(),
+                    tcp.state()
+                );
             }
         }
         Ok(())
