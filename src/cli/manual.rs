@@ -70,6 +70,37 @@ const REAL_LINKS: &[&str] = &[
      kernel would answer a repeated FIN with a reset. Who closes last, as fetch mostly does, need not stay.",
 ];
 
+/// The notation of scripts; for the page of `replay`.
+const SCRIPTS: &[&str] = &[
+    "A script is a list of events, each with its time: 1.5 (seconds since the beginning), +.2 (after the event before), and \
+     for packets that must leave also a range, 1~2 or +.1~+.2, or * for any time. // begins a comment. The notation is \
+     packetdrill's, as its syntax.md describes it.",
+    "Packets: < arrives, > must leave. Flags (S, S., P., F., R, ., -; E W A for ECN, .5 for ACE as a number), \
+     FIRST:END(LENGTH), ack N, win N, urg N, <options>: mss 1460, wscale 7, sackOK, sack 1:2 5:6, TS val 1 ecr 2, nop, eol, \
+     FO, FOEXP, md5, ECN e0b 1 ceb 2 e1b 3; <...> stands for any. Before the flags [ect0], [ect1], [ce], [noecn], [ect01], \
+     [tos 0x10], [ttl 3], [flowlabel 0x1]. ICMP: < icmp unreachable frag_needed mtu 1200 [1:1001(1000)] quotes the segment \
+     that it is about. Sequence numbers count from both SYNs. What is not said of a packet that must leave (the window, the IP \
+     header) is not compared; all else is, and the bytes it carries.",
+    "Calls of the socket API with their results: socket bind listen accept connect read readv recv recvfrom recvmsg write \
+     writev send sendto sendmsg close shutdown fcntl ioctl getsockopt setsockopt poll epoll_create epoll_ctl epoll_wait; -1 \
+     EAGAIN names the error. +0...0.2 before a call: it waits, and returns at the second time.",
+    "%{ assert tcpi_snd_cwnd == 10 }% asserts in a little Python about the connection that was used last, with the names of \
+     Linux's tcp_info. Commands in back quotes are never run: sysctl, set_sysctls.py and defaults.sh change our settings, a \
+     few others mean nothing here, and the rest is an error.",
+    "We add: ports before the flags (< 40000 > 8080 S 0:0(0) ...) for several connections at once; the options uto 60, uto 5m \
+     and opt KIND HEX; and settings in a comment, so that other programs see nothing of them: // tcpkit: --profile=linux \
+     --isn=N --mtu=N --ip_version=ipv6 --strict_segments --tolerance_usecs=N --turns (packets with one time arrive together) \
+     --tcp=NAME=VALUE,... (fields of our configuration).",
+    "Profile rfc has what RFCs recommend: RTO at least 1 s, Reno, slow start by one segment per acknowledgment, SYNs for 255 \
+     s; something may happen 1 ms before or after its time. Profile linux: RTO at least 200 ms above SRTT, CUBIC, the first \
+     segments acknowledged at once, bursts of a millisecond that end with PSH, empty window probes; 4 ms, or an eighth of the \
+     time since the event before.",
+    "With --json, an object a line: script, result (ok, mismatch, not understood), events, events_total, duration, printed; \
+     line and reason where it is not understood; mismatch with line, reason, expected, got, differences (field, expected, \
+     got), time (from, to, got), waiting, state, peer_state; with --verbose also exchange (time, line, event, state, \
+     peer_state).",
+];
+
 /// Runs `tcpkit completions`.
 pub fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
     print(&completion(args.shell))
@@ -134,6 +165,13 @@ fn page(command: &clap::Command) -> Vec<u8> {
         let _ = writeln!(text, ".SH \"REAL LINKS\"");
         for paragraph in REAL_LINKS {
             let _ = writeln!(text, ".PP\n{}", paragraph.replace('\\', "\\e").replace('-', "\\-"));
+        }
+    }
+    if of == "tcpkit replay" {
+        let _ = writeln!(text, ".SH SCRIPTS");
+        for paragraph in SCRIPTS {
+            let escaped = paragraph.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+            let _ = writeln!(text, ".PP\n{}", if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped });
         }
     }
     let _ = writeln!(text, ".SH \"EXIT STATUS\"");

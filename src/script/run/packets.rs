@@ -253,7 +253,8 @@ fn icmp_numbers(spec: &IcmpSpec, v4: bool) -> Result<(u8, u8), String> {
     let found = table.iter().find(|(kind, name, ..)| *kind == spec.kind && (code.is_empty() || *name == code));
     found.map(|(_, _, kind, code)| (*kind, *code)).ok_or_else(|| {
         let version = if v4 { "ICMPv4" } else { "ICMPv6" };
-        let codes: Vec<&str> = table.iter().filter(|(kind, ..)| *kind == spec.kind).map(|(_, code, ..)| *code).collect();
+        let codes: Vec<&str> =
+            table.iter().filter(|(kind, ..)| *kind == spec.kind).map(|(_, code, ..)| *code).collect();
         if !codes.is_empty() {
             return format!("{version} {} has no code {code}; {} are known", spec.kind, codes.join(", "));
         }

@@ -256,6 +256,7 @@ impl<'a> Runner<'a> {
 
     fn inject(&mut self, event: &'a Event, spec: &PacketSpec, more: bool) -> Step {
         let index = self.flow_of(spec);
+        self.learn_isn(index);
         let now = self.world.now();
         let bytes = match &spec.body {
             Body::Tcp(tcp) => {
@@ -285,6 +286,17 @@ impl<'a> Runner<'a> {
             self.note(now, event.line, text, Some((Direction::In, bytes)), note.unwrap_or_default());
         }
         self.try_pending()
+    }
+
+    /// Our SYN has left and no line has looked at it: it counts from 0 then, so that what follows makes sense.
+    fn learn_isn(&mut self, index: usize) {
+        let Some(flow) = self.flows.get_mut(index).filter(|flow| flow.local_isn.is_none()) else { return };
+        let segments = self.world.departed.iter().filter_map(|departed| Segment::read(&departed.bytes).ok().flatten());
+        let ours = |segment: &Segment| segment.src == flow.local && segment.dst == flow.remote && segment.tcp.flags.syn();
+        if let Some(syn) = segments.into_iter().find(ours) {
+            flow.local_isn = Some(0);
+            flow.local_offset = syn.tcp.seq;
+        }
     }
 
     /// The flow that a packet of the peer's belongs to, made if need be.
@@ -547,9 +559,11 @@ impl<'a> Runner<'a> {
         self.world.flush();
         match outcome.map_err(|reason| self.unsupported(pending.event, reason))? {
             Progress::Waits => {
-                let late = self.world.now() > pending.until + pending.tolerance;
-                if late {
-                    return Err(self.timing(pending.event, pending.call, pending.until));
+                if self.world.now() > pending.until + pending.tolerance {
+                    let reason = format!("{}() has not returned", pending.call.name);
+                    let mut found = self.mismatch(pending.event, reason);
+                    found.time = Some((pending.until, pending.until, self.world.now()));
+                    return Err(found);
                 }
                 self.pending = Some(pending);
                 Ok(())
