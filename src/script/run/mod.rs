@@ -8,14 +8,20 @@
 //! | `compare`  | a packet that left against the line that expects it |
 //! | `render`   | packets in the notation |
 //! | `mismatch` | what a run came to |
-//! | `runner`   | event after event |
+//! | `runner`   | event after event, and time |
+//! | `traffic`  | packets in and out |
+//! | `dialogue` | calls, commands and code |
+//! | `telling`  | the exchange so far, and the first difference |
 
 mod compare;
+mod dialogue;
 mod flow;
 mod mismatch;
 mod packets;
 mod render;
 mod runner;
+mod telling;
+mod traffic;
 mod world;
 
 pub use compare::Difference;
