@@ -387,6 +387,7 @@ fn the_examples_of_the_readme_work() {
     let folder = folder();
     fs::create_dir(folder.path().join("testdata")).unwrap();
     fs::copy(CAT, folder.path().join("testdata/cat.jpg")).unwrap();
+    std::os::unix::fs::symlink(root.join("testdata/scripts"), folder.path().join("testdata/scripts")).unwrap();
     let mut count = 0;
     for line in readme.lines().filter_map(|line| line.strip_prefix("$ tcpkit ")) {
         let args: Vec<&str> = line.split_whitespace().collect();

@@ -13,10 +13,10 @@ impl Connection {
     /// Turns Nagle's algorithm on or off (MUST-17). Turning it off lets what waits leave.
     pub fn set_nagle(&mut self, on: bool) {
         self.config.nagle = on;
-        self.held.released = !on && self.unsent() > 0;
+        self.held.released = Some(self.out.end()).filter(|_| !on && self.unsent() > 0);
     }
 
-    /// While on, only full segments leave.
+    /// While on, what does not fill a segment waits for more, but no longer than [`sws_override`](super::Config) says.
     pub fn set_cork(&mut self, on: bool) {
         self.held.corked = on;
     }
@@ -39,7 +39,7 @@ impl Connection {
     /// Gives up when data stays unacknowledged this long (RFC 9293 section 3.9.1.1).
     pub fn set_user_timeout(&mut self, now: Time, timeout: Option<Duration>) {
         self.config.user_timeout = timeout;
-        match timeout.filter(|_| !self.board.is_empty()) {
+        match timeout.filter(|_| self.ended.is_none() && !self.board.is_empty()) {
             Some(timeout) => self.timers.set(Timer::User, now + timeout),
             None => self.timers.stop(Timer::User),
         }
@@ -65,12 +65,16 @@ impl Connection {
     pub fn set_send_buffer(&mut self, size: usize) {
         self.config.send_buffer = size.clamp(1, MAX_BUFFER);
         self.out.set_limit(self.config.send_buffer);
+        self.on_room();
     }
 
-    /// Bytes that may wait to be read. The buffer does not shrink: a window that was offered stays (SHLD-14).
+    /// Bytes that may wait to be read, two units of the window field at least. What was offered already may still come
+    /// (SHLD-14), and what has arrived stays.
     pub fn set_recv_buffer(&mut self, size: usize) {
-        self.config.recv_buffer = RecvBuffer::Fixed(size.clamp(1, MAX_BUFFER));
-        self.inb.resize(size.clamp(1, MAX_BUFFER));
+        let unit = 1 << self.opening.scale.unwrap_or(0);
+        let size = size.clamp(2 * unit, MAX_BUFFER);
+        self.config.recv_buffer = RecvBuffer::Fixed(size);
+        self.inb.resize(size);
     }
 
     /// Acknowledges this many segments at once, counted from the start of the connection.

@@ -56,7 +56,7 @@ impl Connection {
             local,
             remote,
             state: State::Closed,
-            opening: Opening::default(),
+            opening: Opening { scale: config.scale_offer(), ..Opening::default() },
             snd: Snd {
                 iss,
                 una: iss,
@@ -245,7 +245,9 @@ impl Connection {
     /// told by RST (RFC 2525 section 2.17); otherwise the connection closes in the ordinary way.
     pub fn detach(&mut self, now: Time) {
         self.detached = true;
-        if self.inb.readable() > 0 && self.ended.is_none() {
+        // Whoever has closed before has given up reading then; what it sent is still to be delivered.
+        let given_up = self.fin_queued && self.rcv.fin_taken;
+        if self.inb.readable() > 0 && !given_up && self.ended.is_none() {
             self.abort();
             return;
         }
@@ -259,8 +261,9 @@ impl Connection {
     pub fn abort(&mut self) {
         match self.state {
             State::Closed => {}
-            // Section 3.10.5: nothing of the peer's is cut short there.
-            State::Listen | State::SynSent | State::Closing | State::LastAck => self.end(CloseReason::Aborted),
+            State::Listen | State::SynSent => self.end(CloseReason::Aborted),
+            // Section 3.10.5: silent, once our FIN has left. Before that the peer would wait for it for ever.
+            State::Closing | State::LastAck if self.unsent() == 0 => self.end(CloseReason::Aborted),
             State::TimeWait => self.end(CloseReason::Done),
             _ => {
                 self.reset = Some((self.snd.nxt, Some(self.rcv_nxt())));

@@ -40,7 +40,7 @@ pub enum WindowScale {
 /// One end's behaviour. [`Config::default`] has everything modern on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The MSS we announce, in bytes; at least 88, so that a segment with all options still carries text. The stack
+    /// The MSS we announce, in bytes; at least 48, so that a segment with all options still carries text. The stack
     /// lowers it to what the link's MTU carries.
     pub mss: u16,
     /// Selective acknowledgments (RFC 2018, 2883, 6675).

@@ -99,6 +99,10 @@ pub(super) struct Opening {
     pub timeouts: u32,
     /// When it was first sent.
     pub sent: Option<Time>,
+    /// The shift that we offer, from the first SYN to the last.
+    pub scale: Option<u8>,
+    /// The window that our SYN offered.
+    pub offered: u16,
     /// Both ends sent the window scale option (RFC 7323 section 2.2).
     pub scaled: bool,
 }
@@ -110,22 +114,17 @@ pub(super) struct Held {
     pub corked: bool,
     /// The last call announced more data; until the next acknowledgment.
     pub more: bool,
-    /// What there is leaves once, corked or not.
-    pub released: bool,
+    /// What there is up to here leaves, corked or not.
+    pub released: Option<SeqNum>,
 }
 
-impl Held {
-    pub const fn holds(self) -> bool {
-        (self.corked || self.more) && !self.released
-    }
-}
-
-/// How much of the congestion window was used (RFC 7661 section 4.2, pipeACK).
+/// How much of the congestion window was used. RFC 7661 judges by what was acknowledged in a round trip (pipeACK); the most
+/// that was in flight when it was sent comes to the same without waiting for the acknowledgments.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
     /// The most that was in flight in the last round trip.
     pub peak: u32,
-    /// That began with this sequence number.
+    /// It is over when this is acknowledged: SND.NXT after its first segment.
     pub until: Option<SeqNum>,
 }
 

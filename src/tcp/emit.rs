@@ -60,7 +60,7 @@ impl Connection {
         let scaled = !answer || self.opening.scaled;
         let options = TcpOptions {
             mss: Some(self.config.mss),
-            window_scale: self.config.scale_offer().filter(|_| scaled),
+            window_scale: self.opening.scale.filter(|_| scaled),
             sack_permitted: self.sack,
             sack: SackBlocks::default(),
             timestamps: self.timestamps.option(now),
@@ -73,6 +73,7 @@ impl Connection {
             window: self.offer_window(0),
             ..self.ports()
         };
+        self.opening.offered = header.window;
         if answer {
             self.acknowledged();
         }
@@ -103,9 +104,11 @@ impl Connection {
         self.arm_retransmit(now);
         self.note_usage();
         if reason == Reason::LimitedTransmit && self.recovery.phase == Phase::Open {
-            self.recovery.limited += end - start;
+            // Only what duplicates let go beyond the window.
+            let beyond = self.board.outstanding().saturating_sub(self.congestion.window());
+            self.recovery.limited = beyond.min(2 * self.smss());
         }
-        self.held.released &= self.unsent() > 0;
+        self.held.released = self.held.released.filter(|upto| upto.after(end));
         self.emit_text(now, start, end, reason)
     }
 
@@ -128,10 +131,19 @@ impl Connection {
 
     fn emit_empty(&mut self, now: Time, seq: SeqNum, reason: Reason) -> Transmit {
         let (flags, _) = self.ecn.mark(false);
-        let header = TcpHeader { seq, flags: Flags::ACK | flags, ..self.common() };
+        let urgent = self.urgent_pointer(seq);
+        let flags = (Flags::ACK | flags).with_if(urgent > 0, Flags::URG);
+        let header = TcpHeader { seq, flags, urgent, ..self.common() };
         let options = self.common_options(now);
         self.acknowledged();
         self.leave(header, options, Payload::empty(), Ecn::NotEct, reason)
+    }
+
+    /// What a segment at `seq` says of urgent data: where it ends, as far as that can be said, or 0. MUST-62: the pointer
+    /// is to the byte after the last urgent one.
+    fn urgent_pointer(&self, seq: SeqNum) -> u16 {
+        let ahead = self.urgent_out.filter(|up| up.after(seq)).map_or(0, |up| up - seq);
+        u16::try_from(ahead).unwrap_or(u16::MAX)
     }
 
     /// Text from `start` to `end`, with FIN when `end` covers it.
@@ -147,9 +159,7 @@ impl Connection {
         let new = !reason.is_retransmission() && reason != Reason::WindowProbe && !payload.is_empty();
         let (marks, ecn) = self.ecn.mark(new);
         let flags = Flags::ACK.with_if(fin, Flags::FIN).with_if(push, Flags::PSH) | marks;
-        // MUST-62: the pointer is to the byte after the last urgent one.
-        let ahead = self.urgent_out.filter(|up| up.after(start)).map_or(0, |up| up - start);
-        let urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
+        let urgent = self.urgent_pointer(start);
         let flags = flags.with_if(urgent > 0, Flags::URG);
         let header = TcpHeader { seq: start, flags, urgent, ..self.common() };
         let options = self.common_options(now);

@@ -12,6 +12,9 @@ use super::timers::Timer;
 use crate::time::Time;
 use crate::wire::SeqNum;
 
+/// The most segments that leave as one.
+const MOST_SEGMENTS: u32 = 128;
+
 /// The next thing to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -43,6 +46,9 @@ impl Connection {
 
     /// Nothing more leaves now: what is it that keeps data back?
     fn note_limits(&mut self, now: Time) {
+        if self.ended.is_some() {
+            return self.chronograph.set(now, false, false, false);
+        }
         let unsent = self.unsent();
         let busy = !self.out.is_empty();
         let room = self.congestion.window().saturating_sub(self.pipe());
@@ -136,7 +142,7 @@ impl Connection {
             // The end of a record ends a segment, and nothing that is to come could fill it.
             self.timers.stop(Timer::Persist);
             self.persist.due = false;
-            return Some(Step::New { end: self.snd.nxt + record, reason: Reason::Data });
+            return Some(Step::New { end: self.snd.nxt + record, reason: self.reason_of_new() });
         }
         if len < smss && len < unsent && room < smss && pipe > 0 {
             // The congestion window, not the data, is short: a fragment of a segment now would cost one later.
@@ -153,22 +159,30 @@ impl Connection {
         self.timers.stop(Timer::Persist);
         self.persist.due = false;
         let end = self.snd.nxt + len;
+        Some(Step::New { end, reason: self.reason_of_new() })
+    }
+
+    fn reason_of_new(&self) -> Reason {
         let fin_alone = self.fin_seq() == Some(self.snd.nxt);
         let limited = self.recovery.dup_acks > 0 || self.recovery.phase != Phase::Open;
-        let reason = match (fin_alone, limited) {
+        match (fin_alone, limited) {
             (true, _) => Reason::Fin,
             (false, true) => Reason::LimitedTransmit,
             (false, false) => Reason::Data,
-        };
-        Some(Step::New { end, reason })
+        }
     }
 
     /// Whether a segment that is not full may leave: the last of what there is, when Nagle allows (RFC 9293
     /// section 3.7.4: nothing unacknowledged), or half of the largest window ever seen.
     fn small_may_leave(&self, len: u32, unsent: u32, offered: u32) -> bool {
-        let last = len == unsent && (!self.held.holds() || self.fin_queued);
+        let last = len == unsent && (!self.is_held() || self.fin_queued);
         let nagle_allows = !self.config.nagle || self.board.is_empty() || self.fin_queued;
         last && nagle_allows || len == offered && offered < unsent && len >= self.snd.max_wnd / 2
+    }
+
+    /// The user has asked that the last segment waits for more.
+    fn is_held(&self) -> bool {
+        (self.held.corked || self.held.more) && self.held.released.is_none()
     }
 
     /// Nothing can leave. When nothing in flight will bring an acknowledgment either, the peer must be asked.
@@ -204,7 +218,8 @@ impl Connection {
 
     /// `end`, or the end of the record that `start` lies in when that comes first.
     fn within_record(&self, start: SeqNum, end: SeqNum) -> SeqNum {
-        self.out.record_end(start).map_or(end, |record| end.earliest(record))
+        let record = self.out.record_end(start).filter(|record| record.before(self.out.end()));
+        record.map_or(end, |record| end.earliest(record))
     }
 
     /// At most one super-segment, in whole segments where there are several.
@@ -218,6 +233,8 @@ impl Connection {
             Some(least) => self.small_burst(least, smss),
             None => self.config.max_burst as u32,
         };
+        // A peer with a tiny MSS gets no avalanche of headers at once.
+        let most = most.min(MOST_SEGMENTS * smss);
         len.min((most / smss).max(1) * smss)
     }
 

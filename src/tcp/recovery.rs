@@ -90,12 +90,12 @@ impl Connection {
     pub(super) fn recover(&mut self, now: Time, progress: Progress) {
         let smss = self.smss();
         let was_fast = self.recovery.is_fast();
-        // What SACK blocks or duplicate acknowledgments had reported has been counted as having left the network; here
-        // counts what is news (RFC 3465 section 2: bytes newly delivered).
-        let news = if self.sack {
-            progress.covered.delivered
-        } else {
-            progress.advanced.saturating_sub(self.recovery.departed)
+        // RFC 5681 section 3.1 counts what is newly acknowledged. Without a limit per acknowledgment, one that ends a
+        // reordering would count at once all that duplicates had reported before: then only what is news counts.
+        let news = match self.config.slow_start_limit {
+            Some(_) => progress.advanced,
+            None if self.sack => progress.covered.delivered,
+            None => progress.advanced.saturating_sub(self.recovery.departed),
         };
         if progress.advanced > 0 {
             self.recovery.timeouts = 0;

@@ -96,7 +96,7 @@ impl RecvBuffer {
         self.limit = self.limit.max(wanted.min(self.max));
     }
 
-    /// The user fixes the size. What was offered already stays.
+    /// The user fixes the size. What has arrived stays.
     pub fn resize(&mut self, size: usize) {
         let held = self.received.islands().map(|island| island.end).max().unwrap_or(self.next());
         self.max = size.max(held.saturating_sub(self.read) as usize).max(1);

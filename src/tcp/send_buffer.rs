@@ -86,7 +86,8 @@ impl SendBuffer {
 
     /// Where the record that holds the byte `from` ends, when that is known.
     pub fn record_end(&self, from: SeqNum) -> Option<SeqNum> {
-        self.records.iter().copied().find(|end| end.after(from))
+        let index = self.records.partition_point(|end| end.at_or_before(from));
+        self.records.get(index).copied()
     }
 
     /// True when nothing is held.

@@ -1,5 +1,7 @@
 //! What each timer does when it is due (RFC 9293 section 3.10.8).
 
+use std::time::Duration;
+
 use super::connection::Connection;
 use super::error::CloseReason;
 use super::segment::Reason;
@@ -7,6 +9,9 @@ use super::state::State;
 use super::timers::Timer;
 use crate::time::Time;
 use crate::wire::icmp::IcmpKind;
+
+/// Questions that follow each other without any time between would be asked for ever.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// Serves every timer that is due.
@@ -66,7 +71,7 @@ impl Connection {
             self.keepalive.due = true;
             self.keepalive.unanswered += 1;
         }
-        self.timers.set(Timer::KeepAlive, now + self.config.keepalive_interval);
+        self.timers.set(Timer::KeepAlive, now + self.config.keepalive_interval.max(SHORTEST_INTERVAL));
     }
 
     fn give_up(&mut self) {

@@ -113,7 +113,8 @@ impl Sockets {
             return Err("only TCP sockets (SOCK_STREAM, IPPROTO_TCP) are supported".into());
         }
         let nonblocking = kind & constant("SOCK_NONBLOCK").unwrap_or(0) != 0;
-        let socket = Socket::new(self.config.clone(), nonblocking);
+        let domain = if self.anywhere().is_ipv6() { 10 } else { 2 };
+        let socket = Socket::new(self.config.clone(), nonblocking, domain);
         self.insert(&args.call.result, Entry::Socket(Box::new(socket)))
     }
 
@@ -153,7 +154,10 @@ impl Sockets {
         let Some(id) = world.stack.accept(at) else {
             return if socket.nonblocking { fails(Errno::Again) } else { Ok(super::Progress::Waits) };
         };
-        let mut accepted = Socket::new(socket.config.clone(), false);
+        let mut accepted = Socket::new(socket.config.clone(), false, socket.domain);
+        accepted.cork = socket.cork;
+        let cork = socket.cork;
+        world.stack.with(id, |connection| connection.set_cork(cork));
         accepted.role = Role::Connection(id);
         accepted.kept = socket.kept.clone();
         accepted.linger = socket.linger;
@@ -178,10 +182,12 @@ impl Sockets {
                     Ok(id) => id,
                     Err(ConnectError::InUse(..) | ConnectError::NoPort(_)) => return fails(Errno::AddrNotAvailable),
                     Err(ConnectError::NoAddress(_) | ConnectError::NobodyThere(_)) => {
-                        return fails(Errno::HostUnreachable);
+                        return fails(Errno::NetworkUnreachable);
                     }
                 };
                 socket.role = Role::Connection(id);
+                let cork = socket.cork;
+                world.stack.with(id, |connection| connection.set_cork(cork));
                 let local = world.stack.connection(id).map(|connection| connection.local());
                 let nonblocking = socket.nonblocking;
                 self.opened = local.map(|local| (local, remote));
@@ -199,7 +205,7 @@ impl Sockets {
             return fails(errno);
         }
         match connection.and_then(|connection| connection.ended()) {
-            Some(CloseReason::Aborted | CloseReason::Refused | CloseReason::Reset) => fails(Errno::ConnectionAborted),
+            Some(reason) if reason != CloseReason::Done => fails(Errno::ConnectionAborted),
             _ if std::mem::replace(&mut socket.connect_told, true) => fails(Errno::IsConnected),
             _ => returned(0),
         }
@@ -236,6 +242,7 @@ impl Sockets {
         }
         let id = match socket.role {
             Role::Connection(id) => id,
+            Role::Listening(_) if how == 1 => return returned(0),
             Role::Listening(at) => {
                 world.stack.unlisten(at);
                 socket.role = Role::Fresh;

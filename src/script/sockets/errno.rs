@@ -21,6 +21,7 @@ pub enum Errno {
     Invalid,
     IsConnected,
     MessageTooLong,
+    NetworkUnreachable,
     NoProtocolOption,
     NotConnected,
     NotSupported,
@@ -32,7 +33,7 @@ pub enum Errno {
     Exists,
 }
 
-const ALL: [Errno; 24] = [
+const ALL: [Errno; 25] = [
     Errno::Again,
     Errno::AddrInUse,
     Errno::AddrNotAvailable,
@@ -48,6 +49,7 @@ const ALL: [Errno; 24] = [
     Errno::Invalid,
     Errno::IsConnected,
     Errno::MessageTooLong,
+    Errno::NetworkUnreachable,
     Errno::NoProtocolOption,
     Errno::NotConnected,
     Errno::NotSupported,
@@ -82,6 +84,7 @@ impl Errno {
             Errno::NotSupported => ("EOPNOTSUPP", 95, "Operation not supported"),
             Errno::AddrInUse => ("EADDRINUSE", 98, "Address already in use"),
             Errno::AddrNotAvailable => ("EADDRNOTAVAIL", 99, "Cannot assign requested address"),
+            Errno::NetworkUnreachable => ("ENETUNREACH", 101, "Network is unreachable"),
             Errno::ConnectionAborted => ("ECONNABORTED", 103, "Software caused connection abort"),
             Errno::ConnectionReset => ("ECONNRESET", 104, "Connection reset by peer"),
             Errno::IsConnected => ("EISCONN", 106, "Transport endpoint is already connected"),

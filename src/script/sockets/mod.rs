@@ -103,6 +103,8 @@ enum Role {
 struct Socket {
     role: Role,
     nonblocking: bool,
+    /// AF_INET or AF_INET6.
+    domain: i64,
     /// How its connections behave: the host's settings and what setsockopt changed.
     config: Config,
     bound: Option<SocketAddr>,
@@ -259,10 +261,11 @@ impl Sockets {
 }
 
 impl Socket {
-    fn new(config: Config, nonblocking: bool) -> Self {
+    fn new(config: Config, nonblocking: bool, domain: i64) -> Self {
         Socket {
             role: Role::Fresh,
             nonblocking,
+            domain,
             config,
             bound: None,
             kept: BTreeMap::new(),

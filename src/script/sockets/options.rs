@@ -6,10 +6,10 @@ use super::calls::Args;
 use super::constants::{constant, number};
 use super::errno::Errno;
 use super::info;
-use super::{Outcome, Progress, Reply, Role, Socket, Sockets, Unsupported, fails, returned};
+use super::{Outcome, Progress, Reply, Role, Socket, Sockets, Unsupported, fails, opening, returned};
 use crate::script::run::World;
 use crate::script::syntax::tree::Expr;
-use crate::tcp::{Algorithm, Config, Connection, RecvBuffer, State};
+use crate::tcp::{Algorithm, Config, Connection, RecvBuffer};
 
 /// Options that change a connection, or are only kept and read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +135,7 @@ impl Sockets {
             "SO_TYPE" => 1,
             "SO_ACCEPTCONN" => i64::from(matches!(socket.role, Role::Listening(_))),
             "SO_PROTOCOL" => 6,
-            "SO_DOMAIN" => {
-                if socket.bound.is_some_and(|at| at.is_ipv6()) {
-                    10
-                } else {
-                    2
-                }
-            }
+            "SO_DOMAIN" => socket.domain,
             "SO_SNDBUF" => known.unwrap_or(config.send_buffer as i64),
             "SO_RCVBUF" => known.unwrap_or(match config.recv_buffer {
                 RecvBuffer::Fixed(size) => size as i64 * 2,
@@ -232,18 +226,19 @@ impl Sockets {
 
     pub(super) fn ioctl(&mut self, world: &World, fd: i64, args: &Args<'_>) -> Outcome {
         let connection = self.connection_of(fd).and_then(|id| world.stack.connection(id));
+        if self.socket(fd).is_some_and(|socket| matches!(socket.role, Role::Listening(_))) {
+            return fails(Errno::Invalid);
+        }
+        let open = connection.filter(|connection| !opening(connection));
         let got = match args.get(1) {
-            Expr::Word(name) if name == "SIOCINQ" || name == "FIONREAD" => match self.socket(fd).map(|s| s.role) {
-                Some(Role::Listening(_)) => return fails(Errno::Invalid),
-                _ => connection.map_or(0, |connection| connection.readable() as i64),
-            },
-            Expr::Word(name) if name == "SIOCOUTQ" => connection.map_or(0, |connection| {
-                let fin = i64::from(connection.we_closed() && !connection.all_acknowledged());
-                connection.buffered() as i64 + if connection.state() == State::SynSent { 1 } else { fin }
-            }),
-            Expr::Word(name) if name == "SIOCOUTQNSD" => {
-                connection.map_or(0, |connection| i64::from(connection.not_sent()))
+            Expr::Word(name) if name == "SIOCINQ" || name == "FIONREAD" => {
+                connection.map_or(0, |connection| connection.readable() as i64)
             }
+            Expr::Word(name) if name == "SIOCOUTQ" => open.map_or(0, |connection| {
+                let fin = i64::from(connection.we_closed() && !connection.all_acknowledged());
+                connection.buffered() as i64 + fin
+            }),
+            Expr::Word(name) if name == "SIOCOUTQNSD" => open.map_or(0, |connection| i64::from(connection.not_sent())),
             other => {
                 return Err(format!("ioctl() supports SIOCINQ, FIONREAD, SIOCOUTQ and SIOCOUTQNSD, not {other:?}"));
             }
@@ -262,6 +257,7 @@ impl Socket {
     /// Keeps an option for the connections to come.
     fn set(&mut self, knob: Knob, value: i64) -> Result<(), Errno> {
         let positive = || u32::try_from(value).map_err(|_| Errno::Invalid);
+        let within = |most: i64| (1..=most).contains(&value).then_some(value as u32).ok_or(Errno::Invalid);
         let config = &mut self.config;
         match knob {
             Knob::NoDelay => config.nagle = value == 0,
@@ -277,12 +273,12 @@ impl Socket {
                 config.keepalive = (value != 0).then(|| Duration::from_secs(idle as u64));
             }
             Knob::KeepIdle => {
-                let idle = Duration::from_secs(u64::from(positive()?));
+                let idle = Duration::from_secs(u64::from(within(32_767)?));
                 config.keepalive = config.keepalive.map(|_| idle);
             }
-            Knob::KeepInterval => config.keepalive_interval = Duration::from_secs(u64::from(positive()?)),
-            Knob::KeepCount => config.keepalive_probes = positive()?,
-            Knob::SynCount => config.syn_retries = positive()?,
+            Knob::KeepInterval => config.keepalive_interval = Duration::from_secs(u64::from(within(32_767)?)),
+            Knob::KeepCount => config.keepalive_probes = within(127)?,
+            Knob::SynCount => config.syn_retries = within(127)?,
             Knob::UserTimeout => {
                 config.user_timeout = Some(Duration::from_millis(u64::from(positive()?))).filter(|d| !d.is_zero());
             }

@@ -95,7 +95,8 @@ impl Sockets {
             mask |= IN | READ_NORMAL | READ_HUP;
         }
         if !opening(connection) {
-            if connection.readable() > 0 {
+            let least = socket.kept.get(&(1, 18)).copied().unwrap_or(1).max(1);
+            if connection.readable() as i64 >= least {
                 mask |= IN | READ_NORMAL;
             }
             if connection.urgent_left() > 0 {

@@ -83,11 +83,14 @@ impl Sockets {
         let Some(state) = connection.map(|connection| connection.state()) else { return fails(Errno::NotConnected) };
         let readable = connection.map_or(0, |connection| connection.readable());
         if readable == 0 {
-            if connection.is_some_and(|connection| connection.peer_closed()) || socket.shut_read {
+            if connection.is_some_and(|connection| connection.peer_closed()) {
                 return returned(0);
             }
             if let Some(errno) = socket.take_error(connection) {
                 return fails(errno);
+            }
+            if socket.shut_read {
+                return returned(0);
             }
             if connection.is_some_and(|connection| connection.ended().is_some()) {
                 return returned(0);
@@ -238,6 +241,9 @@ impl Sockets {
         }
         if wanted.null && wanted.len > 0 {
             return fails(Errno::Fault);
+        }
+        if wanted.len == 0 {
+            return returned(0);
         }
         // A call that waits has written a part already.
         let before = if again { world.written_by_waiting_call } else { 0 };

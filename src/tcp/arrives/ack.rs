@@ -105,6 +105,8 @@ impl Connection {
         self.snd.una = syn_end;
         self.snd.nxt = self.snd.nxt.latest(syn_end);
         self.timers.stop(Timer::Retransmit);
+        // What it was to open in time for is done; data has a time of its own.
+        self.timers.stop(Timer::User);
         if self.opening.sends == 1 {
             if let Some(sent) = self.opening.sent {
                 self.rto.on_sample(segment.arrived.since(sent));
@@ -192,7 +194,7 @@ impl Connection {
         }
     }
 
-    fn on_room(&mut self) {
+    pub(in crate::tcp) fn on_room(&mut self) {
         // A wake-up for a little room is a write for a little room: wait for a third of the buffer.
         if self.events.wants_room && self.out.room() >= self.config.send_buffer / 3 {
             self.events.wants_room = false;

@@ -169,7 +169,8 @@ impl Connection {
             self.enter_time_wait(now);
         }
         let before = segment.end().at_or_before(self.rcv_nxt());
-        if before && segment.header.flags.ack() && ack::place(&self.snd, segment.header.ack) != AckPlace::NeverSent {
+        let honest = matches!(ack::place(&self.snd, segment.header.ack), AckPlace::Fresh | AckPlace::Old);
+        if before && honest && segment.header.flags.ack() {
             // Old news, but from a peer that is there: it is not asked (MUST-26).
             self.heard(now);
         }
@@ -218,8 +219,7 @@ impl Connection {
     fn agree(&mut self, now: Time, options: &TcpOptions, seq: SeqNum) {
         self.rcv.irs = seq;
         // Our own SYN, if it is out, has offered a window already.
-        let offered = if self.opening.sends > 0 { self.inb.limit().min(0xffff) } else { 0 };
-        self.rcv.adv = seq + 1 + offered as u32;
+        self.rcv.adv = seq + 1 + u32::from(self.opening.offered);
         self.rcv.last_ack = seq + 1;
         if let Some(mss) = options.mss {
             // MSS counts what a segment carries without options (RFC 6691).
@@ -227,7 +227,7 @@ impl Connection {
             self.snd.mss = mss.max(super::connection::MIN_MSS).min(self.config.mss);
         }
         // Scaling is in force only when both sides sent the option (RFC 7323 section 2.2).
-        if let (Some(theirs), Some(ours)) = (options.window_scale, self.config.scale_offer()) {
+        if let (Some(theirs), Some(ours)) = (options.window_scale, self.opening.scale) {
             // Section 2.3: a larger shift is used as 14.
             self.stats.bad_options_in += u64::from(theirs > super::config::MAX_SHIFT);
             self.opening.scaled = true;

@@ -29,7 +29,7 @@ impl Algorithm {
     /// A controller for segments of `smss` bytes that starts with `initial` segments, fewer where segments are larger than
     /// Ethernet's, but two if it may (RFC 6928 section 2).
     pub fn controller(self, smss: u32, initial: u32) -> Box<dyn Controller> {
-        let initial = initial.min((1460 * initial / smss.max(1)).max(2));
+        let initial = initial.min((initial.saturating_mul(1460) / smss.max(1)).max(2));
         match self {
             Algorithm::Reno => Box::new(Reno::new(smss, initial)),
             Algorithm::Cubic => Box::new(Cubic::new(smss, initial)),
