@@ -126,6 +126,11 @@ impl TcpStream {
         self.host.call(|stack, _| stack.with(self.id, |connection| connection.set_nagle(!on)));
     }
 
+    /// Sends with this differentiated services codepoint, 0 to 63, from now on (RFC 9293 MUST-48).
+    pub fn set_dscp(&self, dscp: u8) {
+        self.host.call(|stack, _| stack.with(self.id, |connection| connection.set_dscp(dscp)));
+    }
+
     /// Closes our side: a FIN follows what was written. Reading goes on.
     pub fn shutdown(&self) {
         self.host.call(|stack, _| stack.with(self.id, Connection::shutdown));

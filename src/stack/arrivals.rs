@@ -209,7 +209,15 @@ impl Stack {
         if self.answers.len() >= MOST {
             return;
         }
-        let ip = IpHeader { src, dst, protocol: Protocol::TCP, ttl: self.config.ttl, ecn: Default::default(), id: 1 };
+        let ip = IpHeader {
+            src,
+            dst,
+            protocol: Protocol::TCP,
+            ttl: self.config.ttl,
+            dscp: 0,
+            ecn: Default::default(),
+            id: 1,
+        };
         self.answers.push_back(Outgoing {
             ip,
             tcp,

@@ -143,9 +143,10 @@ impl Stack {
             if let Some(transmit) = slot.connection.poll_transmit(now) {
                 let note = annotate.then(|| format!("{}; {}", transmit.reason, slot.connection.describe()));
                 let (src, dst) = (slot.connection.local().ip(), slot.connection.remote().ip());
+                let dscp = slot.connection.config().dscp;
                 // Whoever has more to send waits until the others had a turn.
                 self.settle(id);
-                return Some(self.wrap(src, dst, transmit, note));
+                return Some(self.wrap((src, dst), dscp, transmit, note));
             }
             self.reschedule(id);
         }
@@ -185,13 +186,13 @@ impl Stack {
     }
 
     /// Puts the IP header around a segment.
-    fn wrap(&mut self, src: IpAddr, dst: IpAddr, transmit: Transmit, note: Option<String>) -> Outgoing {
+    fn wrap(&mut self, (src, dst): (IpAddr, IpAddr), dscp: u8, transmit: Transmit, note: Option<String>) -> Outgoing {
         let packets = transmit.payload.len().div_ceil(transmit.segment_size.max(1)).max(1);
         // Never 0 for the first packet: on raw sockets the kernel takes that for "fill in yours".
         let id = self.ip_id.max(1);
         self.ip_id = id.wrapping_add(packets as u16);
         Outgoing {
-            ip: IpHeader { src, dst, protocol: Protocol::TCP, ttl: self.config.ttl, ecn: transmit.ecn, id },
+            ip: IpHeader { src, dst, protocol: Protocol::TCP, ttl: self.config.ttl, dscp, ecn: transmit.ecn, id },
             tcp: transmit.header,
             options: transmit.options,
             payload: transmit.payload,

@@ -36,7 +36,15 @@ fn packet(from: SocketAddr, to: SocketAddr, flags: Flags, seq: u32, ack: u32) ->
         urgent: 0,
     };
     let outgoing = Outgoing {
-        ip: IpHeader { src: from.ip(), dst: to.ip(), protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 },
+        ip: IpHeader {
+            src: from.ip(),
+            dst: to.ip(),
+            protocol: Protocol::TCP,
+            ttl: 64,
+            dscp: 0,
+            ecn: Default::default(),
+            id: 1,
+        },
         tcp,
         options: OptionBytes::new(),
         payload: Payload::empty(),

@@ -36,6 +36,11 @@ impl Connection {
         self.out.end_record();
     }
 
+    /// The differentiated services codepoint of what is sent from now on (MUST-48, SHLD-21).
+    pub fn set_dscp(&mut self, dscp: u8) {
+        self.config.dscp = dscp & 0x3f;
+    }
+
     /// Gives up when data stays unacknowledged this long (RFC 9293 section 3.9.1.1).
     pub fn set_user_timeout(&mut self, now: Time, timeout: Option<Duration>) {
         self.config.user_timeout = timeout;

@@ -55,6 +55,8 @@ pub struct Config {
     pub ecn: bool,
     /// Explicit congestion notification: agreed to when the peer offers it.
     pub ecn_accept: bool,
+    /// The differentiated services codepoint of what is sent, 0 to 63 (MUST-48).
+    pub dscp: u8,
     /// Congestion control.
     pub congestion: Algorithm,
     /// The initial congestion window in segments: 10 (RFC 6928).
@@ -127,6 +129,7 @@ impl Default for Config {
             window_scale: WindowScale::Auto,
             ecn: true,
             ecn_accept: true,
+            dscp: 0,
             congestion: Algorithm::Cubic,
             initial_window: 10,
             slow_start_limit: Some(2),

@@ -146,7 +146,7 @@ pub fn write(kind: IcmpKind, from: IpAddr, offending: &[u8]) -> Result<Vec<u8>, 
 /// Any ICMP message as an IP packet: type and code, the four bytes that depend on them, and what follows.
 pub fn message((icmp_type, code): (u8, u8), word: u32, from: IpAddr, to: IpAddr, quote: &[u8]) -> Vec<u8> {
     let protocol = if from.is_ipv4() { Protocol::ICMP } else { Protocol::ICMPV6 };
-    let header = IpHeader { src: from, dst: to, protocol, ttl: 64, ecn: Default::default(), id: 0 };
+    let header = IpHeader { src: from, dst: to, protocol, ttl: 64, dscp: 0, ecn: Default::default(), id: 0 };
     let mut message = vec![icmp_type, code, 0, 0];
     message.extend_from_slice(&word.to_be_bytes());
     message.extend_from_slice(quote);
@@ -172,8 +172,15 @@ mod tests {
 
     fn segment(src: &str, dst: &str) -> Vec<u8> {
         let (src, dst): (SocketAddr, SocketAddr) = (src.parse().unwrap(), dst.parse().unwrap());
-        let ip =
-            IpHeader { src: src.ip(), dst: dst.ip(), protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 };
+        let ip = IpHeader {
+            src: src.ip(),
+            dst: dst.ip(),
+            protocol: Protocol::TCP,
+            ttl: 64,
+            dscp: 0,
+            ecn: Default::default(),
+            id: 1,
+        };
         let tcp = TcpHeader {
             src_port: src.port(),
             dst_port: dst.port(),

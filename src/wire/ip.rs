@@ -268,7 +268,9 @@ pub struct IpHeader {
     pub protocol: Protocol,
     /// Time to live or hop limit.
     pub ttl: u8,
-    /// ECN bits; the rest of the traffic class is zero.
+    /// Differentiated services codepoint, 0 to 63: the upper six bits of the traffic class (RFC 2474).
+    pub dscp: u8,
+    /// ECN bits: the lower two.
     pub ecn: Ecn,
     /// Identification (IPv4).
     pub id: u16,
@@ -298,6 +300,7 @@ impl IpHeader {
         let Some(mut view) = MutableIpv4Packet::new(space) else { return };
         view.set_version(4);
         view.set_header_length(5);
+        view.set_dscp(self.dscp);
         view.set_ecn(self.ecn.bits());
         view.set_total_length(u16::try_from(IPV4_HEADER + payload_len).unwrap_or(u16::MAX));
         view.set_identification(self.id);
@@ -313,7 +316,7 @@ impl IpHeader {
     fn write_v6(&self, src: Ipv6Addr, dst: Ipv6Addr, payload_len: usize, space: &mut [u8]) {
         let Some(mut view) = MutableIpv6Packet::new(space) else { return };
         view.set_version(6);
-        view.set_traffic_class(self.ecn.bits());
+        view.set_traffic_class(self.dscp << 2 | self.ecn.bits());
         view.set_payload_length(u16::try_from(payload_len).unwrap_or(u16::MAX));
         view.set_next_header(IpNextHeaderProtocol(self.protocol.0));
         view.set_hop_limit(self.ttl);
@@ -340,6 +343,7 @@ mod tests {
             dst: IpAddr::from([192, 0, 2, 2]),
             protocol: Protocol::TCP,
             ttl: 64,
+            dscp: 0,
             ecn: Ecn::Ect0,
             id: 7,
         }

@@ -370,6 +370,7 @@ mod tests {
                 src: [192, 0, 2, 1].into(),
                 dst: [192, 0, 2, 2].into(),
                 protocol: Protocol::TCP,
+                dscp: 0,
                 ttl: 64,
                 ecn: Ecn::Ect0,
                 id: 0xffff,

@@ -136,6 +136,7 @@ mod tests {
             dst: [192, 0, 2, 2].into(),
             protocol: Protocol::TCP,
             ttl: 64,
+            dscp: 0,
             ecn: Default::default(),
             id: 0,
         };

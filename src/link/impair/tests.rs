@@ -11,6 +11,7 @@ fn packet(seq: u32, len: usize, flags: Flags) -> Packet {
             dst: [192, 0, 2, 2].into(),
             protocol: Protocol::TCP,
             ttl: 64,
+            dscp: 0,
             ecn: Ecn::NotEct,
             id: 1,
         },

@@ -172,7 +172,7 @@ mod tests {
             false => ([192, 0, 2, 1].into(), [192, 0, 2, 2].into()),
             true => ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap()),
         };
-        let header = IpHeader { src, dst, protocol, ttl: 64, ecn: Default::default(), id: 1 };
+        let header = IpHeader { src, dst, protocol, ttl: 64, dscp: 0, ecn: Default::default(), id: 1 };
         let mut bytes = Vec::new();
         header.write(payload.len(), &mut bytes);
         bytes.extend_from_slice(payload);

@@ -155,7 +155,8 @@ mod tests {
     fn reset(seq: u32) -> Vec<u8> {
         let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         let mut bytes = Vec::new();
-        IpHeader { src, dst, protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 }.write(20, &mut bytes);
+        IpHeader { src, dst, protocol: Protocol::TCP, ttl: 64, dscp: 0, ecn: Default::default(), id: 1 }
+            .write(20, &mut bytes);
         let tcp = TcpHeader { src_port: 80, dst_port: 9, seq: SeqNum(seq), flags: Flags::RST, ..Default::default() };
         tcp.write(&[], &mut bytes);
         bytes
@@ -166,7 +167,7 @@ mod tests {
         let (us, peer) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let packet = |src, dst, src_port, dst_port| {
             let mut bytes = Vec::new();
-            IpHeader { src, dst, protocol: Protocol::TCP, ttl: 64, ecn: Default::default(), id: 1 }
+            IpHeader { src, dst, protocol: Protocol::TCP, ttl: 64, dscp: 0, ecn: Default::default(), id: 1 }
                 .write(20, &mut bytes);
             TcpHeader { src_port, dst_port, ..Default::default() }.write(&[], &mut bytes);
             bytes

@@ -178,6 +178,7 @@ mod tests {
                 dst: dst.parse().unwrap(),
                 protocol: Protocol::TCP,
                 ttl: 64,
+                dscp: 0,
                 ecn: Default::default(),
                 id: 7,
             },

@@ -266,7 +266,7 @@ fn icmp_numbers(spec: &IcmpSpec, v4: bool) -> Result<(u8, u8), String> {
 
 fn ip_header(src: IpAddr, dst: IpAddr, ip: &IpSpec, len: usize) -> Vec<u8> {
     let ttl = ip.ttl.unwrap_or(64);
-    let header = IpHeader { src, dst, protocol: Protocol::TCP, ttl, ecn: Ecn::NotEct, id: 1 };
+    let header = IpHeader { src, dst, protocol: Protocol::TCP, ttl, dscp: 0, ecn: Ecn::NotEct, id: 1 };
     let mut packet = Vec::with_capacity(header.len() + len);
     header.write(len, &mut packet);
     stamp(&mut packet, ip);

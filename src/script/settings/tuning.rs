@@ -36,6 +36,7 @@ const FIELDS: &[Field] = &[
     field!(window_scale, scale, read_scale),
     field!(ecn, switch, on),
     field!(ecn_accept, switch, on),
+    field!(dscp, ToString::to_string, number),
     field!(congestion, ToString::to_string, algorithm),
     field!(initial_window, ToString::to_string, number),
     field!(slow_start_limit, optional, read_optional),

@@ -29,6 +29,7 @@ enum Knob {
     Congestion,
     Linger,
     Timestamping,
+    Tos,
     /// Kept and read back: it changes nothing that a script could see, or is read where it matters.
     Kept,
 }
@@ -52,6 +53,7 @@ fn knob(level: i64, name: &str) -> Option<Knob> {
         "SO_RCVBUF" => Knob::RecvBuffer,
         "SO_LINGER" => Knob::Linger,
         "SO_TIMESTAMPING" => Knob::Timestamping,
+        "IP_TOS" | "IPV6_TCLASS" => Knob::Tos,
         "SO_REUSEADDR" | "SO_REUSEPORT" | "SO_OOBINLINE" | "SO_RCVLOWAT" | "SO_BUSY_POLL" | "SO_ZEROCOPY"
             if is("SOL_SOCKET") =>
         {
@@ -288,6 +290,8 @@ impl Socket {
             Knob::Congestion => config.congestion = if value == 1 { Algorithm::Cubic } else { Algorithm::Reno },
             Knob::Linger => self.linger = (value >= 0).then_some(value),
             Knob::Timestamping => self.stamps.flags = value,
+            // The lower two bits are ECN's, and TCP's own.
+            Knob::Tos => config.dscp = (positive()? >> 2 & 0x3f) as u8,
             Knob::Kept => {}
         }
         Ok(())
@@ -310,6 +314,7 @@ fn apply(connection: &mut Connection, now: crate::time::Time, knob: Knob, config
                 connection.acknowledge();
             }
         }
+        Knob::Tos => connection.set_dscp(config.dscp),
         Knob::SendBuffer => connection.set_send_buffer(config.send_buffer),
         Knob::RecvBuffer => connection.set_recv_buffer(config.recv_buffer.max()),
         _ => {}

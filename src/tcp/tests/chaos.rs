@@ -90,7 +90,7 @@ impl Run {
     fn note(&mut self, direction: Direction, header: TcpHeader, options: OptionBytes, payload: Payload, ecn: Ecn) {
         let (local, remote) = addresses();
         let (src, dst) = if direction == Direction::Out { (local, remote) } else { (remote, local) };
-        let ip = IpHeader { src: src.ip(), dst: dst.ip(), protocol: Protocol::TCP, ttl: 64, ecn, id: 1 };
+        let ip = IpHeader { src: src.ip(), dst: dst.ip(), protocol: Protocol::TCP, ttl: 64, dscp: 0, ecn, id: 1 };
         let tcp = TcpHeader { src_port: src.port(), dst_port: dst.port(), ..header };
         let outgoing = Outgoing { ip, tcp, options, payload, segment_size: 60_000, note: None };
         for packet in outgoing.packets() {
