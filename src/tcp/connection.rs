@@ -163,6 +163,9 @@ pub enum Event {
     Readable,
     /// The peer calls something urgent that has not been read (MUST-32).
     Urgent,
+    /// Something is wrong that need not last (MUST-47): an ICMP error says so ([`Connection::soft_error`]), or the same data
+    /// was sent three times in vain (R1 of section 3.8.3, SHLD-9).
+    Trouble,
     /// There is room to send again.
     Writable,
     /// The peer has acknowledged all that we sent, and that we closed.
@@ -176,6 +179,7 @@ pub(super) struct Events {
     pub connected: bool,
     pub readable: bool,
     pub urgent: bool,
+    pub trouble: bool,
     pub writable: bool,
     pub delivered: bool,
     pub closed: bool,
@@ -194,6 +198,9 @@ impl Connection {
         }
         if std::mem::take(&mut self.events.urgent) {
             return Some(Event::Urgent);
+        }
+        if std::mem::take(&mut self.events.trouble) {
+            return Some(Event::Trouble);
         }
         if std::mem::take(&mut self.events.writable) {
             return Some(Event::Writable);
@@ -320,6 +327,11 @@ impl Connection {
     pub fn urgent_left(&self) -> u64 {
         let read = self.inb.next() - self.inb.readable() as u64;
         self.urgent_in.map_or(0, |end| end.saturating_sub(read))
+    }
+
+    /// The last ICMP error that did not end the connection.
+    pub fn soft_error(&self) -> Option<IcmpKind> {
+        self.soft_error
     }
 
     /// Bytes that the peer reported to have beyond a hole.

@@ -13,6 +13,9 @@ use crate::wire::icmp::IcmpKind;
 /// Questions that follow each other without any time between would be asked for ever.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
+/// Retransmissions of the same data after which the user hears of it (section 3.8.3: at least three).
+const R1: u32 = 3;
+
 impl Connection {
     /// Serves every timer that is due.
     pub fn on_timeout(&mut self, now: Time) {
@@ -46,6 +49,7 @@ impl Connection {
             return self.give_up();
         }
         self.enter_loss(now);
+        self.events.trouble |= self.recovery.timeouts == R1;
         self.rto.back_off();
     }
 
@@ -94,16 +98,22 @@ impl Connection {
             {
                 self.end(CloseReason::Unreachable(kind));
             }
-            IcmpKind::NoRoute | IcmpKind::TimeExceeded | IcmpKind::ParameterProblem => self.soft_error = Some(kind),
+            IcmpKind::NoRoute | IcmpKind::TimeExceeded | IcmpKind::ParameterProblem => self.note_trouble(kind),
             // SHLD-26 speaks of hard errors; RFC 5461 section 4.1 takes them for soft once the peer has answered.
             IcmpKind::ProtocolUnreachable | IcmpKind::PortUnreachable | IcmpKind::Prohibited => {
                 if self.state == State::SynSent {
                     self.end(CloseReason::Unreachable(kind));
                 } else {
-                    self.soft_error = Some(kind);
+                    self.note_trouble(kind);
                 }
             }
         }
+    }
+
+    /// An error that may pass.
+    fn note_trouble(&mut self, kind: IcmpKind) {
+        self.soft_error = Some(kind);
+        self.events.trouble = true;
     }
 
     /// RFC 1191, RFC 8201: send smaller packets, now and again for what was too big.

@@ -268,3 +268,21 @@ fn syns_that_come_again_do_not_use_up_our_retries() {
     bench.next_timeout();
     bench.sends(&["[S.] 0:0 ack 1"]);
 }
+
+#[test]
+fn trouble_that_may_pass_is_told_while_the_connection_lives() {
+    // RFC 9293 MUST-47 and SHLD-9.
+    let mut bench = Bench::established();
+    bench.writes(100);
+    bench.sends(&["[P.] 1:101 ack 1"]);
+    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS + 1, 40);
+    assert_eq!(bench.tcp.poll_event(), Some(Event::Trouble));
+    assert_eq!((bench.tcp.soft_error(), bench.tcp.state()), (Some(IcmpKind::NoRoute), State::Established));
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        bench.next_timeout();
+        bench.sends(&["[P.] 1:101 ack 1"]);
+        told.push(bench.tcp.poll_event());
+    }
+    assert_eq!(told, [None, None, Some(Event::Trouble), None, None], "once, at R1");
+}
