@@ -255,6 +255,8 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'How our TCP behaves where RFCs leave room [default: what the script says, else rfc]')
             [CompletionResult]::new('--ip-version', '--ip-version', [CompletionResultType]::ParameterName, 'Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4')
             [CompletionResult]::new('--mtu', '--mtu', [CompletionResultType]::ParameterName, 'Send IP packets of at most N bytes')
+            [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes')
+            [CompletionResult]::new('--define', '--define', [CompletionResultType]::ParameterName, 'Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes')
             [CompletionResult]::new('--isn', '--isn', [CompletionResultType]::ParameterName, 'Start with this sequence number')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output')
             [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output')

@@ -635,7 +635,7 @@ _tcpkit() {
             return 0
             ;;
         tcpkit__subcmd__replay)
-            opts="-w -v -q -h -V --profile --ip-version --mtu --ignore-commands --isn --write --verbose --quiet --color --json --help --version"
+            opts="-D -w -v -q -h -V --profile --ip-version --mtu --define --ignore-commands --isn --write --verbose --quiet --color --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,6 +650,14 @@ _tcpkit() {
                     return 0
                     ;;
                 --mtu)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --define)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -248,6 +248,8 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand --profile 'How our TCP behaves where RFCs leave room [default: what the script says, else rfc]'
             cand --ip-version 'Addresses: sockets and packets of IPv4, of IPv6, or IPv6 sockets that speak IPv4'
             cand --mtu 'Send IP packets of at most N bytes'
+            cand -D 'Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes'
+            cand --define 'Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes'
             cand --isn 'Start with this sequence number'
             cand -w 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output'
             cand --write 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output'

@@ -239,6 +239,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l ip-version -d '
 ipv6\t'IPv6 both'
 ipv4-mapped\t'IPv6 sockets, IPv4 packets'"
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l mtu -d 'Send IP packets of at most N bytes' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s D -l define -d 'Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l isn -d 'Start with this sequence number' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s w -l write -d 'Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output' -r -F
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

@@ -175,3 +175,12 @@ fn a_script_comes_from_standard_input_and_the_one_in_the_readme_holds() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn words_can_be_defined_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("it.pkt"), format!("{OPEN}+0 > S. 0:0(0) ack ACK <...>\n")).unwrap();
+    assert_eq!(replay(folder.path(), &["it.pkt"]).status.code(), Some(4));
+    assert_eq!(replay(folder.path(), &["-D", "ACK=1", "it.pkt"]).status.code(), Some(0));
+    assert_eq!(replay(folder.path(), &["--define", "A K=1", "it.pkt"]).status.code(), Some(2));
+}

@@ -51,7 +51,7 @@ const EXAMPLES: &[&str] = &[
     "tcpkit replay testdata/scripts",
     "tcpkit replay --verbose --write run.pcapng script.pkt",
     "tcpkit replay --profile linux --ip-version ipv6 --mtu 1520 --isn 4294967000 script.pkt",
-    "tcpkit replay --ignore-commands --json script.pkt",
+    "tcpkit replay --ignore-commands --define CODE=host_unreachable --json script.pkt",
 ];
 
 /// What must be known about real networks; for the pages of those who use them.

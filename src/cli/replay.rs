@@ -54,7 +54,8 @@ pub fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
     for path in &paths {
         let text = read(path)?;
         let name = path.display().to_string();
-        let outcome = Script::parse(&name, &text).and_then(|script| run_script(&script, &options).map(|r| (script, r)));
+        let outcome = Script::parse_with(&name, &text, &args.define)
+            .and_then(|script| run_script(&script, &options).map(|r| (script, r)));
         let (index, code) = match &outcome {
             Ok((_, report)) if report.mismatch.is_none() => (0, Exit::Done),
             Ok(_) => (1, Exit::No),

@@ -242,6 +242,9 @@ pub struct ReplayArgs {
     /// Send IP packets of at most N bytes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(128..))]
     pub mtu: Option<u16>,
+    /// Let a word of the scripts stand for a number, a word, a text in quotes or a command in back quotes
+    #[arg(short = 'D', long, value_name = "NAME=VALUE", value_parser = definition)]
+    pub define: Vec<(String, String)>,
     /// Leave out commands that are not known, rather than refuse the script; no command is ever run
     #[arg(long)]
     pub ignore_commands: bool,
@@ -251,6 +254,12 @@ pub struct ReplayArgs {
     /// Write a capture of the run: .pcap, .pcapng (with comments), or - for pcapng on standard output
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+}
+
+fn definition(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is needed")?;
+    let is_word = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_word { Ok((name.to_owned(), value.to_owned())) } else { Err(format!("'{name}' is no word")) }
 }
 
 /// A profile for scripts.

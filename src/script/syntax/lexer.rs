@@ -40,9 +40,9 @@ pub struct Placed {
     pub end: usize,
 }
 
-/// Takes the whole text apart. `--define=NAME=value` lines take effect from where they stand.
-pub fn tokens(text: &str) -> Result<Vec<Placed>, ScriptError> {
-    let mut lexer = Lexer { text, at: 0, line: 1, defines: BTreeMap::new() };
+/// Takes the whole text apart. `defines` hold from the beginning, `--define=NAME=value` lines from where they stand.
+pub fn tokens(text: &str, defines: &[(String, String)]) -> Result<Vec<Placed>, ScriptError> {
+    let mut lexer = Lexer { text, at: 0, line: 1, defines: defines.iter().cloned().collect() };
     let mut all = Vec::new();
     while let Some(placed) = lexer.next()? {
         if let Token::Option(name, Some(value)) = &placed.token
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<Token> {
-        tokens(text).unwrap().into_iter().map(|placed| placed.token).collect()
+        tokens(text, &[]).unwrap().into_iter().map(|placed| placed.token).collect()
     }
 
     #[test]
@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn comments_are_skipped_and_lines_counted() {
-        let all = tokens("// one\n/* two\n three */ 7").unwrap();
+        let all = tokens("// one\n/* two\n three */ 7", &[]).unwrap();
         assert_eq!((all[0].line, &all[0].token), (3, &Token::Integer(7)));
-        assert_eq!(tokens("\n`sysctl").unwrap_err().line, 2);
+        assert_eq!(tokens("\n`sysctl", &[]).unwrap_err().line, 2);
     }
 }

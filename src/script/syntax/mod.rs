@@ -41,6 +41,15 @@ impl Script {
     ///
     /// The first statement that is not understood, with its line.
     pub fn parse(name: &str, text: &str) -> Result<Script, ScriptError> {
-        parser::Parser::new(text)?.script(name)
+        Script::parse_with(name, text, &[])
+    }
+
+    /// Reads a script in which words stand for something: names and what they stand for, as `--define` says them.
+    ///
+    /// # Errors
+    ///
+    /// The first statement that is not understood, with its line.
+    pub fn parse_with(name: &str, text: &str, defines: &[(String, String)]) -> Result<Script, ScriptError> {
+        parser::Parser::new(text, defines)?.script(name)
     }
 }

@@ -20,8 +20,8 @@ pub struct Parser<'a> {
 type Result<T> = std::result::Result<T, ScriptError>;
 
 impl<'a> Parser<'a> {
-    pub fn new(text: &'a str) -> Result<Self> {
-        Ok(Parser { text, tokens: tokens(text)?, at: 0, depth: 0 })
+    pub fn new(text: &'a str, defines: &[(String, String)]) -> Result<Self> {
+        Ok(Parser { text, tokens: tokens(text, defines)?, at: 0, depth: 0 })
     }
 
     pub fn script(mut self, name: &str) -> Result<Script> {
