@@ -270,13 +270,15 @@ impl Parser<'_> {
 
     /// Bytes in hexadecimal, perhaps none.
     fn hex(&mut self) -> Result<Vec<u8>> {
-        // A number as well: leading zeros count.
         let text = match self.peek() {
-            Some(Token::Word(_) | Token::Integer(_)) => self.raw(),
+            Some(Token::Word(word)) => word.clone(),
+            // As it is written, for leading zeros count; unless a word stands for it.
+            Some(Token::Integer(n)) if !self.raw().starts_with(|c: char| c.is_ascii_digit()) => n.to_string(),
+            Some(Token::Integer(_)) => self.raw().to_owned(),
             _ => return Ok(Vec::new()),
         };
         let bytes =
-            hex::decode(text).map_err(|error| self.error(format!("{text} is no sequence of bytes: {error}")))?;
+            hex::decode(&text).map_err(|error| self.error(format!("{text} is no sequence of bytes: {error}")))?;
         self.next();
         Ok(bytes)
     }
