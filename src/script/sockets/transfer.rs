@@ -16,6 +16,9 @@ pub const fn pattern(offset: u64) -> u8 {
     (offset % 251) as u8
 }
 
+/// Bytes that are made at a time: a script may ask for a gigabyte.
+const PIECE: usize = 1 << 20;
+
 /// What a read or write asks for.
 struct Wanted {
     len: usize,
@@ -248,7 +251,7 @@ impl Sockets {
         // A call that waits has written a part already.
         let before = if again { world.written_by_waiting_call } else { 0 };
         let start = socket.written;
-        let bytes: Vec<u8> = (start..start + (wanted.len - before.min(wanted.len)) as u64).map(pattern).collect();
+        let rest = wanted.len - before.min(wanted.len);
         let more = wanted.flags & flag("MSG_MORE") != 0;
         let urgent = wanted.flags & flag("MSG_OOB") != 0;
         let low = socket.kept.get(&(6, flag("TCP_NOTSENT_LOWAT"))).copied().unwrap_or(host_low);
@@ -258,19 +261,20 @@ impl Sockets {
             as usize;
         let record = wanted.flags & flag("MSG_EOR") != 0;
         let mut taken = 0;
-        while taken < bytes.len() || bytes.is_empty() {
+        while taken < rest {
             // With TCP_NOTSENT_LOWAT there is room for one more chunk as long as less is unsent.
             let unsent = world.stack.connection(id).map_or(0, |connection| connection.not_sent() as usize);
             let part = match low {
-                None => bytes.len() - taken,
+                None => rest - taken,
                 Some(low) if unsent.is_multiple_of(chunk) && unsent >= low => break,
-                Some(_) => (chunk - unsent % chunk).min(bytes.len() - taken),
+                Some(_) => (chunk - unsent % chunk).min(rest - taken),
             };
-            let part = bytes.get(taken..taken + part).unwrap_or_default();
+            let from = start + taken as u64;
+            let part: Vec<u8> = (from..from + part.min(PIECE) as u64).map(pattern).collect();
             let sent = world.stack.with(id, |connection| match () {
-                () if urgent => connection.send_urgent(part),
-                () if more => connection.send_more(part),
-                () => connection.send(part),
+                () if urgent => connection.send_urgent(&part),
+                () if more => connection.send_more(&part),
+                () => connection.send(&part),
             });
             let count = match sent {
                 Some(Ok(count)) => count,
@@ -278,20 +282,20 @@ impl Sockets {
                 _ => return fails(Errno::Pipe),
             };
             taken += count;
-            if count < part.len() || bytes.is_empty() {
+            if count < part.len() {
                 break;
             }
             if low.is_some() {
                 world.flush();
             }
         }
-        if record && taken == bytes.len() {
+        if record && taken == rest {
             world.stack.with(id, |connection| connection.end_record());
         }
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         socket.written += taken as u64;
-        socket.no_space |= taken < bytes.len();
-        if taken > 0 && (taken == bytes.len() || !waits) {
+        socket.no_space |= taken < rest;
+        if taken > 0 && (taken == rest || !waits) {
             socket.stamps.watch(socket.written - 1);
         }
         let total = before + taken;

@@ -173,7 +173,9 @@ impl<'a> Lexer<'a> {
         }
         if fraction > 0 {
             let second = after.get(1 + fraction..).unwrap_or_default();
-            if whole > 0 && second.strip_prefix('.').is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
+            if sign == 0
+                && whole > 0
+                && second.strip_prefix('.').is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
             {
                 let len = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
                 return Ok(Token::Address(self.skip(len).to_owned()));
@@ -269,6 +271,17 @@ mod tests {
     #[test]
     fn definitions_stand_for_numbers_texts_and_words() {
         assert_eq!(kinds("--define=A=5\n--define=B=\"x y\"\nA B")[2..], [Token::Integer(5), Token::Text("x y".into())]);
+    }
+
+    #[test]
+    fn no_text_is_without_end() {
+        // What begins like a negative number and goes on like an address was once read for ever.
+        assert_eq!(kinds("-6.1.1"), [Token::Float("-6.1".into()), Token::Float(".1".into())]);
+        for text in ["-", "--", "-.", "..", "....", ".-.", "0x", "0xg", "1.2.3.", "-1.-2.-3", "%", "/", "\u{e9}\u{301}"]
+        {
+            // Understood or not, it comes to an end.
+            let _ = tokens(text, &[]);
+        }
     }
 
     #[test]

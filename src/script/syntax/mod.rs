@@ -53,3 +53,70 @@ impl Script {
         parser::Parser::new(text, defines)?.script(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::script::{Options, run};
+
+    /// Pieces that scripts are made of, and some that they are not.
+    const PIECES: [&str; 44] = [
+        "0 ",
+        "+0 ",
+        "+.1 ",
+        "*",
+        "~",
+        "...",
+        "<",
+        ">",
+        "S",
+        "S.",
+        ". ",
+        "P.",
+        "1:1(0)",
+        "1:1001(1000)",
+        " ack 1",
+        " win 0",
+        " urg 9",
+        " <mss 1000>",
+        "<sack 1:2>",
+        "<nop,nop,TS val 1 ecr 0>",
+        "\n",
+        "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
+        "bind(3, ..., ...) = 0",
+        "listen(3, 1) = 0",
+        "accept(3, ..., ...) = 4",
+        "write(4, ..., 70000) = 70000",
+        "read(4, ..., 9) = -1 EAGAIN",
+        "close(4) = 0",
+        "connect(3, ..., ...) = -1",
+        "%{ assert tcpi_rtt < 1 }%",
+        "`sysctl -q",
+        " net.ipv4.tcp_sack=0`",
+        "--tolerance_usecs=5",
+        "// tcpkit: --turns",
+        "icmp unreachable frag_needed mtu 9",
+        "[ect0] ",
+        "{",
+        "}",
+        "(",
+        ")",
+        "-6.1.1",
+        "4294967295",
+        "\"",
+        "é",
+    ];
+
+    proptest! {
+        /// Whatever is read comes to an end: understood, refused, or run to a verdict.
+        #[test]
+        fn any_text_comes_to_an_end(pieces in proptest::collection::vec(0..PIECES.len(), 0..60)) {
+            let text: String = pieces.into_iter().filter_map(|index| PIECES.get(index)).copied().collect();
+            if let Ok(script) = Script::parse("any", &text) {
+                let _ = run(&script, &Options::default());
+            }
+        }
+    }
+}
