@@ -130,6 +130,10 @@ fn folders_are_searched_and_the_first_failure_is_the_exit_code() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.ends_with("3 scripts: 1 ok, 1 mismatch, 1 not understood\n"), "{text}");
+    fs::write(folder.path().join("a/aaa.pkt"), b"\xff\xfe").unwrap();
+    let output = replay(folder.path(), &["a"]);
+    assert_eq!(output.status.code(), Some(4), "one that is no text does not keep the others from their verdicts");
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("4 scripts: 1 ok, 1 mismatch, 2 not understood\n"));
     let output = replay(folder.path(), &["nothing"]);
     assert_eq!(output.status.code(), Some(26), "{}", String::from_utf8_lossy(&output.stderr));
 }

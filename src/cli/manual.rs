@@ -95,7 +95,7 @@ const SCRIPTS: &[&str] = &[
      s; something may happen 1 ms before or after its time. Profile linux: RTO at least 200 ms above SRTT, CUBIC, the first \
      segments acknowledged at once, bursts of a millisecond that end with PSH, empty window probes; 4 ms, or an eighth of the \
      time since the event before.",
-    "With --json, an object a line: script, result (ok, mismatch, not understood), events, events_total, duration, printed; \
+    "With --json, an object a line: script, result (ok, mismatch, not understood, unreadable), events, events_total, duration, printed; \
      line and reason where it is not understood; mismatch with line, reason, expected, got, differences (field, expected, \
      got), time (from, to, got), waiting, state, peer_state; with --verbose also exchange (time, line, event, state, \
      peer_state).",

@@ -52,8 +52,18 @@ pub fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
     let mut counts = [0usize; 3];
     let mut start = Time::ZERO;
     for path in &paths {
-        let text = read(path)?;
         let name = path.display().to_string();
+        let text = match read(path) {
+            Ok(text) => text,
+            // The others are worth a verdict all the same.
+            Err(failure) if paths.len() > 1 => {
+                counts[2] += 1;
+                exit = if exit == Exit::Done { failure.exit } else { exit };
+                screen.unreadable(&name, &failure.message);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let outcome = Script::parse_with(&name, &text, &args.define)
             .and_then(|script| run_script(&script, &options).map(|r| (script, r)));
         let (index, code) = match &outcome {
@@ -201,6 +211,15 @@ impl Screen<'_> {
                 excerpt(&mut *out, lines, error.line, error.line)
             }
         }
+    }
+
+    /// A file that cannot be read, or is no text.
+    fn unreadable(&self, name: &str, reason: &str) {
+        // Should that not be possible either, the exit code says it.
+        let _ = match self.global.json {
+            true => writeln!(self.out(), "{}", json!({ "script": name, "result": "unreadable", "reason": reason })),
+            false => writeln!(io::stderr(), "tcpkit: {reason}"),
+        };
     }
 
     /// What happened, with both states.
