@@ -176,8 +176,8 @@ impl Settings {
         };
         match name {
             // Settled before, or of no meaning without a kernel and a device.
-            "profile" | "ip_version" | "define" | "gateway_ip" | "netmask_ip" | "init_scripts" | "verbose"
-            | "debug" | "is_anyip" | "send_omit_free" | "tcp_ts_ecr_scaled" | "mss" | "speed" => {}
+            "profile" | "ip_version" | "define" | "gateway_ip" | "netmask_ip" | "verbose" | "debug" | "is_anyip"
+            | "send_omit_free" | "tcp_ts_ecr_scaled" | "mss" | "speed" => {}
             "local_ip" => self.local = address()?,
             "remote_ip" => self.remote = address()?,
             "bind_port" => self.bind_port = port()?,

@@ -122,8 +122,6 @@ struct Socket {
     error_told: bool,
     /// A non-blocking connect was answered by success already.
     connect_told: bool,
-    /// A write found no room: the next room is news (for edge-triggered epoll).
-    no_space: bool,
     stamps: Stamps,
 }
 
@@ -276,7 +274,6 @@ impl Socket {
             written: 0,
             error_told: false,
             connect_told: false,
-            no_space: false,
             stamps: Stamps::default(),
         }
     }

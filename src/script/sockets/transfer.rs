@@ -294,7 +294,6 @@ impl Sockets {
         }
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         socket.written += taken as u64;
-        socket.no_space |= taken < rest;
         if taken > 0 && (taken == rest || !waits) {
             socket.stamps.watch(socket.written - 1);
         }
