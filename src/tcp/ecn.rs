@@ -15,6 +15,9 @@ pub struct Ecn {
     echo: bool,
     /// Sender: the window was reduced, the next new data says so (section 6.1.2).
     reduced: bool,
+    /// Sender: an echo met a window of one segment, which cannot be halved: new data waits for the retransmission timer
+    /// (section 6.1.2).
+    pub holds: bool,
     /// Sender: echoes up to here are about what led to the last reduction.
     until: Option<SeqNum>,
 }
@@ -22,7 +25,7 @@ pub struct Ecn {
 impl Ecn {
     /// Not agreed yet.
     pub fn new(wanted: bool, accepts: bool) -> Self {
-        Ecn { wanted, accepts, agreed: false, echo: false, reduced: false, until: None }
+        Ecn { wanted, accepts, agreed: false, echo: false, reduced: false, holds: false, until: None }
     }
 
     /// Both ends agreed.

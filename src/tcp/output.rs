@@ -129,7 +129,7 @@ impl Connection {
     /// New data and FIN, as far as both windows, Nagle and silly-window avoidance allow (section 3.8.6.2.1).
     fn next_new(&mut self, now: Time, room: u32, pipe: u32) -> Option<Step> {
         let unsent = self.unsent();
-        if unsent == 0 {
+        if unsent == 0 || self.ecn.holds {
             self.timers.stop(Timer::Persist);
             return None;
         }

@@ -42,6 +42,7 @@ impl Connection {
             self.opening.due = true;
             return;
         }
+        self.ecn.holds = false;
         if self.board.is_empty() {
             return;
         }

@@ -72,13 +72,15 @@ impl Connection {
         self.stats.dup_acks_in += u64::from(silent && self.snd.wnd == window_before);
         progress.covered.delivered += sacked.delivered;
 
+        let single = self.congestion.window() <= self.smss();
         if self.ecn.asks_reduction(segment.header.flags, ack) && !self.recovery.is_fast() {
             self.stats.congestion_echoes_in += 1;
             // What this acknowledgment covers was in flight when the mark was made (RFC 3168 section 6.1.2).
             self.reduce(now, flight);
         }
-        // The same section: an echo does not open the window.
+        // The same section: an echo does not open the window, and one of a single segment it closes until the timer expires.
         progress.echo = self.ecn.agreed() && segment.header.flags.contains(Flags::ECE);
+        self.ecn.holds |= progress.echo && single;
         self.recover(now, progress);
         if progress.advanced > 0 {
             self.persist.probes = 0;
@@ -95,6 +97,10 @@ impl Connection {
                 Some(timeout) => self.timers.set(Timer::User, now + timeout),
                 None => self.timers.stop(Timer::User),
             }
+        }
+        // Whoever holds data back until the timer expires needs one.
+        if self.ecn.holds && (progress.echo || self.timers.get(Timer::Retransmit).is_none()) {
+            self.timers.set(Timer::Retransmit, now + self.rto.current());
         }
         self.on_fin_acknowledged(now);
     }

@@ -101,7 +101,8 @@ impl Controller for Cubic {
         // Section 4.7, fast convergence: a flow that did not get back to its old size leaves room for others.
         self.w_max = if self.cwnd < self.w_max { self.cwnd * (1.0 + BETA) / 2.0 } else { self.cwnd };
         self.ssthresh = (self.segments(flight) * BETA).max(2.0);
-        self.cwnd = self.ssthresh;
+        // Congestion never opens the window.
+        self.cwnd = self.cwnd.min(self.ssthresh);
         self.epoch = None;
     }
 

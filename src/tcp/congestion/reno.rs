@@ -40,7 +40,8 @@ impl Controller for Reno {
 
     fn on_congestion(&mut self, _now: Time, flight: u32) {
         self.ssthresh = half(flight, self.smss);
-        self.cwnd = self.ssthresh;
+        // Congestion never opens the window.
+        self.cwnd = self.cwnd.min(self.ssthresh);
         self.acked = 0;
     }
 
