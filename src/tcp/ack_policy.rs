@@ -60,17 +60,16 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    const PER_WINDOW: u32 = 10;
     const WINDOW: Duration = Duration::from_secs(1);
 
-    /// Whether one more answer may leave.
-    pub fn allow(&mut self, now: Time) -> bool {
+    /// Whether one more answer may leave, of `most` a second.
+    pub fn allow(&mut self, now: Time, most: u32) -> bool {
         if self.window.is_none_or(|start| now.since(start) >= Self::WINDOW) {
             self.window = Some(now);
             self.used = 0;
         }
-        self.used += 1;
-        self.used <= Self::PER_WINDOW
+        self.used = self.used.saturating_add(1);
+        self.used <= most
     }
 }
 
@@ -93,7 +92,7 @@ mod tests {
     fn ten_answers_a_second_and_no_more() {
         let mut limiter = Limiter::default();
         let start = Time::ZERO + Duration::from_secs(5);
-        assert_eq!((0..50).filter(|_| limiter.allow(start)).count(), 10);
-        assert!(limiter.allow(start + Duration::from_secs(1)));
+        assert_eq!((0..50).filter(|_| limiter.allow(start, 10)).count(), 10);
+        assert!(limiter.allow(start + Duration::from_secs(1), 10));
     }
 }

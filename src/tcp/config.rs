@@ -107,6 +107,8 @@ pub struct Config {
     pub keepalive_interval: Duration,
     /// Questions without an answer before the connection is given up: 9.
     pub keepalive_probes: u32,
+    /// Answers a second to segments that should not have come (RFC 5961 section 7): 10 for each connection.
+    pub challenges: u32,
     /// Time in TIME-WAIT: 60 s, twice the 30 s that a segment is assumed to live at most.
     pub time_wait: Duration,
     /// Time in FIN-WAIT-2 when nobody reads any more: 60 s, as other stacks do against peers that vanish.
@@ -152,6 +154,7 @@ impl Default for Config {
             keepalive: None,
             keepalive_interval: Duration::from_secs(75),
             keepalive_probes: 9,
+            challenges: 10,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
             small_bursts: None,

@@ -59,6 +59,7 @@ const FIELDS: &[Field] = &[
     field!(keepalive, span, read_span),
     field!(keepalive_interval, duration, read_duration),
     field!(keepalive_probes, ToString::to_string, number),
+    field!(challenges, ToString::to_string, number),
     field!(time_wait, duration, read_duration),
     field!(fin_wait_2, duration, read_duration),
     field!(small_bursts, optional, read_optional),

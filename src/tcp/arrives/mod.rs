@@ -188,7 +188,7 @@ impl Connection {
     /// peer that missed ours, and always gets one; the rest is limited, or two confused ends would never stop.
     fn answer_outside(&mut self, now: Time, segment: &Segment<'_>) {
         let again = !segment.payload.is_empty() || segment.header.flags.fin();
-        if again || self.answers.allow(now) {
+        if again || self.answers.allow(now, self.config.challenges) {
             self.acks.now(Reason::DuplicateAck);
         }
     }
@@ -199,7 +199,7 @@ impl Connection {
     }
 
     fn challenge(&mut self, now: Time) -> Disposition {
-        if self.answers.allow(now) {
+        if self.answers.allow(now, self.config.challenges) {
             self.acks.now(Reason::ChallengeAck);
         }
         Disposition::Challenged
