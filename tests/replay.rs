@@ -188,3 +188,57 @@ fn words_can_be_defined_on_the_command_line() {
     assert_eq!(replay(folder.path(), &["-D", "ACK=1", "it.pkt"]).status.code(), Some(0));
     assert_eq!(replay(folder.path(), &["--define", "A K=1", "it.pkt"]).status.code(), Some(2));
 }
+
+/// Each of these once passed.
+#[test]
+fn what_is_said_wrongly_does_not_pass() {
+    let open = "+0 > S. 0:0(0) ack 1 <...>\n+.1 < . 1:1(0) ack 1 win 9000\n+0 accept(3, ..., ...) = 4\n";
+    let with = |rest: &str| format!("{open}{rest}");
+    // What left before the last event, though at the same time.
+    says(&with("+0 write(4, ..., 2000) = 2000\n+0 > . 1:1001(1000) ack 1\n+0 %{ assert 1 }%"), 1, &["no line expects"]);
+    // A note without an end.
+    says(&with("+0 write(4, ..., 9) = 9 (oops\n+0 %{ assert 0 }%"), 4, &["has no end on its line"]);
+    // A connection that is gone has no numbers.
+    let gone = "+0 setsockopt(4, SOL_SOCKET, SO_LINGER, [{onoff=1, linger=0}], 8) = 0\n+0 close(4) = 0\n+0 > R. 1:1(0) ack 1\n";
+    says(&with(&format!("{gone}+.1 %{{ assert tcpi_state == TCP_ESTABLISHED }}%")), 1, &["tcpi_state = 7"]);
+    // Segments that leave apart are not one.
+    let apart =
+        "+0 setsockopt(4, SOL_TCP, TCP_NODELAY, [1], 4) = 0\n+0 write(4, ..., 10) = 10\n+.5 write(4, ..., 10) = 10\n";
+    says(&with(&format!("{apart}.2 > P. 1:21(20) ack 1")), 1, &["payload length"]);
+    // Time does not go back.
+    says(&with("0.01 close(4) = 0"), 1, &["the time of this event is past"]);
+    // What cannot be compared is refused.
+    for call in [
+        "getsockopt(4, SOL_TCP, TCP_INFO, {tcpi_state=7}, [4]) = 0",
+        "getsockopt(4, SOL_TCP, TCP_NODELAY, {onoff=1}, [4]) = 0",
+        "getsockopt(4, SOL_SOCKET, TCP_NODELAY, [0], [4]) = 0",
+        "getsockopt(4, SOL_SOCKET, SO_LINGER, [1], [4]) = 0",
+        "setsockopt(4, SOL_SOCKET, SO_LINGER, [{onof=1, linger=0}], 8) = 0",
+        "ioctl(4, SIOCINQ, {a=5}) = 0",
+        "poll([{fd=4, events=POLLOUT, revents=POLLOUT}], 2, 0) = 1",
+        "close(4) = -1 ENOTHING",
+    ] {
+        says(&with(&format!("+0 {call}")), 4, &["not understood"]);
+    }
+    says(&with("+0 %{ assert (tcpi_state == 99, 'msg') }%"), 4, &["a tuple always holds"]);
+    says(&with("+0 setsockopt(4, SOL_TCP, TCP_CONGESTION, \"bananas\", 7) = 0"), 1, &["ENOENT"]);
+    let epoll = "+0 epoll_create(1) = 5\n+0 epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLOUT, fd=4}) = 0\n";
+    says(&with(&format!("{epoll}+0 epoll_wait(5, {{events=EPOLLOUT, ptr=99}}, 1, 0) = 1")), 1, &["expected 99, got 4"]);
+    let inq = "+0 setsockopt(4, SOL_TCP, TCP_INQ, [1], 4) = 0\n+0 < P. 1:101(100) ack 1 win 9000\n";
+    let message = "recvmsg(4, {msg_name(...)=..., msg_iov(1)=[{..., 50}], msg_flags=0,
+                    msg_control=[{cmsg_level=SOL_IP, cmsg_type=TCP_CM_INQ, cmsg_data=50}]}, 0) = 50";
+    says(&with(&format!("{inq}+0 {message}")), 1, &["cmsg_level"]);
+}
+
+#[test]
+fn hostile_code_and_arguments_are_bounded() {
+    let many = |part: &str| part.repeat(100_000);
+    says(&format!("+0 %{{ a = 1{} }}%", many("+1")), 4, &["code of more than"]);
+    says(&format!("+0 close(1{}) = 0", many("|1")), 4, &["values joined by |"]);
+    says("+0 %{ a = (1, 2); b = (a, a) }%", 4, &["a tuple within a tuple"]);
+    says(
+        "+0 > S. 0:0(0) ack 1 <...>\n+0 writev(3, [{..., 9223372036854775807}, {..., 9223372036854775807}], 2) = -1 EPIPE",
+        0,
+        &[],
+    );
+}

@@ -80,7 +80,8 @@ const SCRIPTS: &[&str] = &[
      FO, FOEXP, md5, ECN e0b 1 ceb 2 e1b 3; <...> stands for any. Before the flags [ect0], [ect1], [ce], [noecn], [ect01], \
      [tos 0x10], [ttl 3], [flowlabel 0x1]. ICMP: < icmp unreachable frag_needed mtu 1200 [1:1001(1000)] quotes the segment \
      that it is about. Sequence numbers count from both SYNs. What is not said of a packet that must leave (the window, the IP \
-     header) is not compared; all else is, and the bytes it carries.",
+     header) is not compared, nor are the values of timestamps of ours without --tcp_ts_tick_usecs=1000; all else is, and the \
+     bytes it carries.",
     "Calls of the socket API with their results: socket bind listen accept connect read readv recv recvfrom recvmsg write \
      writev send sendto sendmsg close shutdown fcntl ioctl getsockopt setsockopt poll epoll_create epoll_ctl epoll_wait; -1 \
      EAGAIN names the error. +0...0.2 before a call: it waits, and returns at the second time.",
@@ -94,7 +95,7 @@ const SCRIPTS: &[&str] = &[
     "Profile rfc has what RFCs recommend: RTO at least 1 s, Reno, slow start by one segment per acknowledgment, SYNs for 255 \
      s; something may happen 1 ms before or after its time. Profile linux: RTO at least 200 ms above SRTT, CUBIC, the first \
      segments acknowledged at once, bursts of a millisecond that end with PSH, empty window probes; 4 ms, or an eighth of the \
-     time since the event before.",
+     time since the event before; and what leaves at the time of the last event need not be expected.",
     "With --json, an object a line: script, result (ok, mismatch, not understood, unreadable), events, events_total, duration, printed; \
      line and reason where it is not understood; mismatch with line, reason, expected, got, differences (field, expected, \
      got), time (from, to, got), waiting, state, peer_state; with --verbose also exchange (time, line, event, state, \

@@ -1,5 +1,6 @@
 //! `tcpkit replay`: packet scripts, one after the other, and the first difference in each.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use crate::time::Time;
 
 /// Lines of the script that are shown before and after the one in question.
 const AROUND: usize = 3;
+/// Of longer lines only the beginning is shown.
+const LONGEST_LINE: usize = 200;
 /// A script is written by hand; what is larger is something else.
 const LARGEST: u64 = 8 << 20;
 
@@ -32,7 +35,7 @@ pub fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "--json and --write - both write to standard output"));
     }
     let mut capture = args.write.as_deref().map(|path| open_capture(path, &["tcp"], SNAPLEN)).transpose()?;
-    let mut screen = Screen { global, beside: args.write.as_deref() == Some(Path::new("-")) };
+    let mut screen = Screen { global, beside: args.write.as_deref() == Some(Path::new("-")), deaf: false };
     let options = Options {
         profile: args.profile.map(|choice| match choice {
             ProfileChoice::Rfc => Profile::Rfc,
@@ -85,8 +88,8 @@ pub fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 return Err(Failure::writing(Path::new("standard output"), &error));
             }
-            // Nobody reads any more.
-            Err(_) => return Ok(exit),
+            // Nobody reads any more; the exit code still says how it went.
+            Err(_) => screen.deaf = true,
             Ok(()) => {}
         }
     }
@@ -106,6 +109,12 @@ fn written(args: &ReplayArgs, error: &io::Error) -> Failure {
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) {
+        use std::os::unix::fs::MetadataExt;
+        // Also by another name of the same file.
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
@@ -118,7 +127,7 @@ fn find(wanted: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             continue;
         }
         let before = all.len();
-        gather(path, &mut all, 0)?;
+        gather(path, &mut all, &mut BTreeSet::new())?;
         if all.len() == before {
             return Err(Failure::new(Exit::CannotRead, format!("no script (*.pkt) in {}", path.display())));
         }
@@ -126,17 +135,19 @@ fn find(wanted: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(all)
 }
 
-fn gather(folder: &Path, all: &mut Vec<PathBuf>, depth: usize) -> Result<(), Failure> {
+fn gather(folder: &Path, all: &mut Vec<PathBuf>, seen: &mut BTreeSet<PathBuf>) -> Result<(), Failure> {
     // Links may lead back.
-    const DEEPEST: usize = 16;
+    if !seen.insert(folder.canonicalize().map_err(|error| Failure::reading(folder, &error))?) {
+        return Ok(());
+    }
     let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
     let mut paths: Vec<PathBuf> =
         entries.map_err(|error| Failure::reading(folder, &error))?.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
-        if path.is_dir() && depth < DEEPEST {
-            gather(&path, all, depth + 1)?;
-        } else if path.extension().is_some_and(|extension| extension == "pkt") {
+        if path.is_dir() {
+            gather(&path, all, seen)?;
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "pkt") {
             all.push(path);
         }
     }
@@ -180,11 +191,17 @@ struct Screen<'a> {
     global: &'a Global,
     /// Standard output is taken by a capture.
     beside: bool,
+    /// Nobody reads any more.
+    deaf: bool,
 }
 
 impl Screen<'_> {
     fn out(&self) -> Box<dyn Write> {
-        if self.beside { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
+        match () {
+            () if self.deaf => Box::new(io::sink()),
+            () if self.beside => Box::new(io::stderr()),
+            () => Box::new(io::stdout()),
+        }
     }
 
     fn outcome(&mut self, name: &str, lines: &[&str], outcome: Result<&Report, &ScriptError>) -> io::Result<()> {
@@ -285,6 +302,9 @@ fn show(out: &mut dyn Write, name: &str, lines: &[&str], mismatch: &Mismatch) ->
 fn excerpt(out: &mut dyn Write, lines: &[&str], first: usize, last: usize) -> io::Result<()> {
     let from = first.saturating_sub(AROUND + 1);
     for (index, text) in lines.iter().enumerate().take(last + AROUND).skip(from) {
+        // What a file says must not move the cursor, and a line is for reading.
+        let text: String =
+            text.chars().take(LONGEST_LINE).map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect();
         let number = index + 1;
         let marked = (first..=last).contains(&number);
         let line = format!("{} {number:4} | {text}", if marked { "  >" } else { "   " });

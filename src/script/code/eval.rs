@@ -82,6 +82,15 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Takes the values of all names that begin so.
+    pub fn forget(&mut self, beginning: &str) {
+        self.values.retain(|name, _| !name.starts_with(beginning));
+    }
+}
+
+/// The longest text that code may make: scripts put numbers into a sentence.
+const LONGEST: usize = 64 << 10;
 /// The most that is kept of what code prints.
 const MOST_PRINTED: usize = 10_000;
 
@@ -118,7 +127,10 @@ impl Statement {
                     .iter()
                     .filter_map(|name| names.values.get(*name).map(|value| format!("{name} = {value}")))
                     .collect();
-                let mut reason = format!("assert {written} does not hold: {}", values.join(", "));
+                let mut reason = format!("assert {written} does not hold");
+                if !values.is_empty() {
+                    reason.push_str(&format!(": {}", values.join(", ")));
+                }
                 if let Some(message) = message {
                     let said = message.value(names).map_err(senseless)?.to_string();
                     // A message that is nothing but a value that is shown already says nothing.
@@ -180,7 +192,13 @@ impl Expr {
             Expr::Float(n) => Value::Float(*n),
             Expr::Text(text) => Value::Text(text.clone()),
             Expr::Name(name) => names.values.get(name).cloned().ok_or_else(|| format!("{name} has no value"))?,
-            Expr::Tuple(items) => Value::Tuple(items.iter().map(|item| item.value(names)).collect::<Result<_, _>>()?),
+            Expr::Tuple(items) => {
+                let values: Vec<Value> = items.iter().map(|item| item.value(names)).collect::<Result<_, _>>()?;
+                if values.iter().any(|value| matches!(value, Value::Tuple(_))) {
+                    return Err("a tuple within a tuple is not supported".into());
+                }
+                Value::Tuple(values)
+            }
             Expr::Not(inner) => Value::Integer(i64::from(!inner.value(names)?.is_true())),
             Expr::Negate(inner) => arithmetic("-", Value::Integer(0), inner.value(names)?)?,
             Expr::Invert(inner) => match inner.value(names)? {
@@ -240,7 +258,9 @@ fn compare(operator: &str, left: &Value, right: &Value) -> Result<bool, String> 
 fn arithmetic(operator: &str, left: Value, right: Value) -> Result<Value, String> {
     match (&left, &right) {
         (Value::Text(text), values) if operator == "%" => format_text(text, values),
-        (Value::Text(a), Value::Text(b)) if operator == "+" => Ok(Value::Text(format!("{a}{b}"))),
+        (Value::Text(a), Value::Text(b)) if operator == "+" && a.len() + b.len() <= LONGEST => {
+            Ok(Value::Text(format!("{a}{b}")))
+        }
         (Value::Integer(a), Value::Integer(b)) if operator != "/" => whole(operator, *a, *b),
         _ => {
             let (Some(a), Some(b)) = (left.number(), right.number()) else {
@@ -312,6 +332,9 @@ fn format_text(text: &str, values: &Value) -> Result<Value, String> {
             },
             _ => return Err(format!("{text} has a % that is not understood")),
         }
+    }
+    if out.len() > LONGEST {
+        return Err(format!("a text of more than {LONGEST} bytes"));
     }
     Ok(Value::Text(out))
 }

@@ -22,6 +22,8 @@ const SIGNS: [&str; 38] = [
 /// Operators that take two values, from those that bind least.
 const LEVELS: [&[&str]; 6] = [&["|"], &["^"], &["&"], &["<<", ">>"], &["+", "-"], &["*", "/", "//", "%"]];
 
+/// How long a piece of code may be: assertions are short, and a hostile one must not exhaust the stack.
+const MOST_WORDS: usize = 2_000;
 /// How deep expressions may be nested.
 const DEEPEST: usize = 64;
 
@@ -129,6 +131,9 @@ impl Program {
     /// The first thing that is not understood, with its line.
     pub fn parse(text: &str) -> Result<Program, CodeError> {
         let mut parser = Parser { text, words: words(text)?, at: 0, depth: 0 };
+        if parser.words.len() > MOST_WORDS {
+            return Err(error(1, format!("code of more than {MOST_WORDS} words")));
+        }
         let mut statements = Vec::new();
         while parser.at < parser.words.len() {
             if parser.take_end() {
@@ -183,6 +188,9 @@ impl Parser<'_> {
         if self.take_name("assert") {
             let start = self.words.get(self.at).map_or(0, |word| word.start);
             let condition = self.expr()?;
+            if matches!(condition, Expr::Tuple(_)) {
+                return Err(error(line, "a tuple always holds: write assert CONDITION, MESSAGE without brackets"));
+            }
             let end = self.at.checked_sub(1).and_then(|at| self.words.get(at)).map_or(start, |word| word.end);
             let written = self.text.get(start..end).unwrap_or_default();
             let written = written.split_whitespace().collect::<Vec<_>>().join(" ");

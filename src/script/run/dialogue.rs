@@ -177,7 +177,8 @@ impl<'a> Runner<'a> {
 
     pub(super) fn refresh_names(&mut self) {
         let Some(connection) = self.sockets.current(&self.world).and_then(|id| self.world.stack.connection(id)) else {
-            return;
+            self.names.forget("tcpi_");
+            return self.names.set("tcpi_state", Value::Integer(info::CLOSED));
         };
         for (name, value) in info::info(connection, self.world.now()) {
             self.names.set(name, Value::Integer(value));

@@ -128,7 +128,7 @@ impl<'a> Runner<'a> {
         };
         let (mut segment, index) = self.read(event, &first, tcp)?;
         let mut all = vec![first];
-        self.gather(tcp, &mut segment, index, &mut all);
+        self.gather(tcp, &mut segment, index, &mut all, tolerance);
         let at = all.first().map_or(from, |departed| departed.at);
         let flow = self.flows.get(index).cloned().unwrap_or_else(|| Flow::new(segment.src, segment.dst, 0));
         let mut wrong = differences(spec, &segment, &flow, self.stamp_rule(at));
@@ -250,7 +250,14 @@ impl<'a> Runner<'a> {
     }
 
     /// A segment that the script expects as one may leave as several: they are put together.
-    pub(super) fn gather(&mut self, spec: &TcpSpec, segment: &mut Segment, index: usize, all: &mut Vec<Departed>) {
+    pub(super) fn gather(
+        &mut self,
+        spec: &TcpSpec,
+        segment: &mut Segment,
+        index: usize,
+        all: &mut Vec<Departed>,
+        tolerance: Duration,
+    ) {
         while !self.settings.strict_segments && segment.tcp.len > 0 && segment.tcp.len < spec.len {
             let Some(next) = self.world.departed.front() else { return };
             let Ok(Some(mut part)) = Segment::read(&next.bytes) else { return };
@@ -263,6 +270,7 @@ impl<'a> Runner<'a> {
             let joins = part.tcp.seq == segment.end()
                 && part.tcp.ack == segment.tcp.ack
                 && usize::from(segment.tcp.len) + usize::from(part.tcp.len) <= usize::from(spec.len)
+                && all.last().is_some_and(|before| next.at.since(before.at) <= tolerance)
                 && !part.payload.is_empty();
             if !joins {
                 return;

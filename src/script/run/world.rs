@@ -13,6 +13,8 @@ const MOST_WAITING: usize = 100_000;
 /// A packet that left.
 #[derive(Clone, Debug)]
 pub struct Departed {
+    /// Packets that left before it.
+    pub serial: u64,
     pub at: Time,
     pub bytes: Vec<u8>,
     /// Why it was sent and what the state machine knew.
@@ -27,6 +29,8 @@ pub struct World {
     isn: Option<SeqNum>,
     /// What left and was not looked at yet.
     pub departed: VecDeque<Departed>,
+    /// Packets that have left.
+    pub left: u64,
     /// What a write that waits has written so far.
     pub written_by_waiting_call: usize,
     /// When the call that is being made began, and when its own timeout ends it.
@@ -43,6 +47,7 @@ impl World {
             now: Time::ZERO,
             isn,
             departed: VecDeque::new(),
+            left: 0,
             written_by_waiting_call: 0,
             call_began: Time::ZERO,
             call_ends: None,
@@ -111,9 +116,10 @@ impl World {
     pub fn flush(&mut self) {
         while let Some(outgoing) = self.stack.poll_transmit(self.now) {
             for packet in outgoing.packets() {
+                self.left += 1;
                 if self.departed.len() < MOST_WAITING {
                     let note = outgoing.note.clone().unwrap_or_default();
-                    self.departed.push_back(Departed { at: self.now, bytes: packet.bytes, note });
+                    self.departed.push_back(Departed { serial: self.left, at: self.now, bytes: packet.bytes, note });
                 }
             }
         }

@@ -74,6 +74,8 @@ pub struct Settings {
     pub ts_tick: Option<Duration>,
     /// A segment that is expected leaves as one, and not as several that make it up.
     pub strict_segments: bool,
+    /// What leaves at the time of the last event need not be expected.
+    pub lenient_end: bool,
     /// Packets that arrive at the same time arrive in one turn, as from a real link: they are answered together.
     pub turns: bool,
     /// Our initial sequence number.
@@ -87,7 +89,7 @@ pub struct Settings {
 
 /// The line comment with which a script chooses its own settings, so that other programs that read the notation see a
 /// comment only.
-const DIRECTIVE: &str = "// tcpkit:";
+const DIRECTIVE: &str = "tcpkit:";
 
 impl Settings {
     /// The settings of a script; what `caller` says comes before what the script says.
@@ -98,7 +100,8 @@ impl Settings {
     pub fn of(script: &Script, caller: &super::Options) -> Result<Settings, ScriptError> {
         let mut options = script.options.clone();
         for (index, line) in script.lines.iter().enumerate() {
-            for word in line.trim_start().strip_prefix(DIRECTIVE).unwrap_or_default().split_whitespace() {
+            let comment = line.trim_start().strip_prefix("//").unwrap_or_default().trim_start();
+            for word in comment.strip_prefix(DIRECTIVE).unwrap_or_default().split_whitespace() {
                 let Some(option) = word.strip_prefix("--") else {
                     let reason = format!("{word} after {DIRECTIVE} is no option (--profile=linux is)");
                     return Err(ScriptError { line: index + 1, reason });
@@ -138,6 +141,7 @@ impl Settings {
             tolerance_percent,
             ts_tick: None,
             strict_segments: false,
+            lenient_end: profile == Profile::Linux,
             turns: false,
             isn: None,
             remote_isn: 0,

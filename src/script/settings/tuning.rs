@@ -117,7 +117,7 @@ fn duration(value: &Duration) -> String {
 
 fn read_duration(text: &str) -> Option<Duration> {
     // A list of settings is one word: humantime's blanks are not needed.
-    humantime::parse_duration(text).ok()
+    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero())
 }
 
 fn span(value: &Option<Duration>) -> String {

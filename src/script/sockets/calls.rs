@@ -49,6 +49,9 @@ pub fn check(call: &CallSpec) -> Result<(), Unsupported> {
     if call.args.len() < *least {
         return Err(format!("{}() takes {least} arguments, here are {}", call.name, call.args.len()));
     }
+    if let Some(word) = call.errno.as_deref().filter(|word| super::errno_number(word).is_none()) {
+        return Err(format!("{word} is no error that is known"));
+    }
     let names_matter = !matches!(call.name.as_str(), "bind" | "connect" | "accept");
     call.args.iter().filter(|_| names_matter).chain([&call.result]).try_for_each(check_names)
 }

@@ -32,6 +32,9 @@ pub const CONSTANTS: [(&str, i64); 22] = [
     ("TCPI_OPT_SYN_DATA", 32),
 ];
 
+/// `tcpi_state` of what is no connection.
+pub const CLOSED: i64 = 7;
+
 /// ssthresh before there is one.
 const INFINITE: i64 = 0x7fff_ffff;
 

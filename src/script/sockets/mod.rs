@@ -19,6 +19,7 @@ mod transfer;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::script::run::World;
 use crate::script::syntax::tree::Expr;
@@ -155,6 +156,8 @@ pub struct Sockets {
     pub remote: SocketAddr,
     /// Sockets are of IPv6 and speak to IPv4 addresses: without an address they stand for both families.
     dual: bool,
+    /// How far from the script's time a report may be.
+    pub tolerance: Duration,
     /// Bytes that may be unsent while there is room for more, for sockets that do not say; 0 is any.
     low: i64,
     /// The descriptor whose connection was used last: what code asks about.
@@ -166,7 +169,17 @@ pub struct Sockets {
 impl Sockets {
     /// No descriptors yet.
     pub fn new(config: Config, local: SocketAddr, remote: SocketAddr, dual: bool) -> Self {
-        Sockets { entries: BTreeMap::new(), config, local, remote, dual, low: 0, last: None, opened: None }
+        Sockets {
+            entries: BTreeMap::new(),
+            config,
+            local,
+            remote,
+            dual,
+            tolerance: Duration::from_millis(1),
+            low: 0,
+            last: None,
+            opened: None,
+        }
     }
 
     /// What new sockets start with, from now on (sysctl), and what listening ones give to new connections.

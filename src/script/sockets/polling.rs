@@ -128,6 +128,9 @@ impl Sockets {
             return Err("poll() takes [{fd=3, events=POLLIN, revents=...}]".into());
         };
         let mut reply = Reply::default();
+        if args.number(1)? != items.len() as i64 {
+            return Err(format!("poll() is given {} descriptors and says {}", items.len(), args.number(1)?));
+        }
         for item in items {
             let Expr::Struct(fields) = item else { return Err("poll() takes [{fd=3, events=POLLIN}]".into()) };
             let field =
@@ -232,12 +235,18 @@ impl Sockets {
             return Ok(Progress::Waits);
         }
         let mut reply = Reply::of(got.len() as i64);
+        if let (true, Some((wanted, _))) = (got.is_empty(), expected.first())
+            && *wanted != 0
+        {
+            reply.wrong.push(("events".into(), events(*wanted, "EPOLL"), "0".into()));
+        }
         for (index, (ready, (name, value))) in got.iter().enumerate() {
             let Some((wanted, data)) = expected.get(index) else { continue };
             if wanted != ready {
                 reply.wrong.push(("events".into(), events(*wanted, "EPOLL"), events(*ready, "EPOLL")));
             }
-            if data.0 == *name && data.1 != *value {
+            // One place in memory under four names.
+            if data.1 != *value {
                 reply.wrong.push((name.clone(), data.1.to_string(), value.to_string()));
             }
         }
@@ -250,7 +259,7 @@ fn watch(fields: &[(String, Expr)]) -> Result<(i64, (String, i64)), Unsupported>
     let [(first, interest), (name, data)] = fields else {
         return Err("an epoll event is written {events=EPOLLIN, fd=3}".into());
     };
-    if first != "events" {
+    if first != "events" || !["fd", "ptr", "u32", "u64"].contains(&name.as_str()) {
         return Err("an epoll event is written {events=EPOLLIN, fd=3}".into());
     }
     Ok((number(interest)?, (name.clone(), number(data)?)))

@@ -16,6 +16,8 @@ pub const fn pattern(offset: u64) -> u8 {
     (offset % 251) as u8
 }
 
+/// The largest read or write, which is also the largest buffer.
+const LARGEST: usize = 1 << 30;
 /// Bytes that are made at a time: a script may ask for a gigabyte.
 const PIECE: usize = 1 << 20;
 
@@ -34,9 +36,11 @@ fn flag(name: &str) -> i64 {
 /// The length of `{..., 100}`, or of several in a list.
 fn vectors(expr: &Expr) -> Result<usize, Unsupported> {
     match expr {
-        Expr::List(items) => items.iter().map(vectors).sum(),
+        Expr::List(items) => {
+            items.iter().try_fold(0usize, |sum, item| vectors(item).map(|len| sum.saturating_add(len).min(LARGEST)))
+        }
         Expr::Struct(fields) => match fields.as_slice() {
-            [_, (_, len)] => number(len).map(|len| len.max(0) as usize),
+            [_, (_, len)] => number(len).map(|len| len.clamp(0, LARGEST as i64) as usize),
             _ => Err("a buffer is written {..., 100}".into()),
         },
         _ => Err("a list of buffers is written [{..., 100}, {..., 200}]".into()),
@@ -47,10 +51,24 @@ fn field<'a>(fields: &'a [(String, Expr)], name: &str) -> Option<&'a Expr> {
     fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
+/// Compares the fields that a script says with what they are.
+fn compare_fields(said: &[(String, Expr)], are: &[(&str, i64)], reply: &mut Reply) {
+    for (name, got) in are {
+        match field(said, name).map(number) {
+            None => {}
+            Some(Ok(expected)) if expected == *got => {}
+            Some(expected) => {
+                let expected = expected.map_or_else(|why| why, |expected| expected.to_string());
+                reply.wrong.push(((*name).to_owned(), expected, got.to_string()));
+            }
+        }
+    }
+}
+
 impl Args<'_> {
     fn wanted(&self) -> Result<Wanted, Unsupported> {
         let null = matches!(self.get(1), Expr::Word(word) if word == "NULL");
-        let len = |index| self.number(index).map(|len| len.clamp(0, 1 << 30) as usize);
+        let len = |index| self.number(index).map(|len| len.clamp(0, LARGEST as i64) as usize);
         Ok(match self.call.name.as_str() {
             "read" | "write" => Wanted { len: len(2)?, flags: 0, null },
             "readv" | "writev" => Wanted { len: vectors(self.get(1))?, flags: 0, null: false },
@@ -162,54 +180,47 @@ impl Sockets {
                 readable => readable,
             }
         });
-        for control in controls {
+        if controls.len() != usize::from(asked) {
+            let got = if asked { "1" } else { "0: TCP_INQ is off" };
+            reply.wrong.push(("control messages".into(), controls.len().to_string(), got.into()));
+        }
+        for control in controls.iter().take(usize::from(asked)) {
             let Expr::Struct(control) = control else { continue };
-            let data = field(control, "cmsg_data").map(number);
-            match data {
-                Some(Ok(expected)) if asked && expected == left => {}
-                Some(Ok(expected)) => reply.wrong.push((
-                    "TCP_CM_INQ".into(),
-                    expected.to_string(),
-                    if asked { left.to_string() } else { "none: TCP_INQ is off".into() },
-                )),
-                _ => reply.wrong.push(("msg_control".into(), "what the script says".into(), "TCP_CM_INQ only".into())),
-            }
+            compare_fields(
+                control,
+                &[("cmsg_level", 6), ("cmsg_type", flag("TCP_CM_INQ")), ("cmsg_data", left)],
+                reply,
+            );
         }
     }
 
     /// recvmsg(MSG_ERRQUEUE): the next report about what was sent.
     fn report(&mut self, fd: i64, args: &Args<'_>) -> Outcome {
+        let tolerance = self.tolerance;
         let Some(socket) = self.socket(fd) else { return fails(Errno::BadFd) };
         let Some((kind, byte, at)) = socket.stamps.reports.pop_front() else { return fails(Errno::Again) };
         let mut reply = Reply::of(0);
         let Expr::Struct(fields) = args.get(1) else { return Ok(Progress::Returned(reply)) };
         let Some(Expr::List(controls)) = field(fields, "msg_control") else { return Ok(Progress::Returned(reply)) };
-        let kinds = ["SCM_TSTAMP_SND", "SCM_TSTAMP_SCHED", "SCM_TSTAMP_ACK"];
         for control in controls {
             let Expr::Struct(control) = control else { continue };
-            let Some(Expr::Struct(data)) = field(control, "cmsg_data") else { continue };
+            let Some(Expr::Struct(data)) = field(control, "cmsg_data") else {
+                return Err("a report has cmsg_data={scm_sec=0,scm_nsec=0} and cmsg_data={ee_errno=ENOMSG, ...}".into());
+            };
             let said = |name: &str| field(data, name).and_then(|value| number(value).ok());
             if let (Some(seconds), Some(nanos)) = (said("scm_sec"), said("scm_nsec")) {
                 let got = at.as_nanos() as i64;
-                let expected = seconds * 1_000_000_000 + nanos;
-                if (got - expected).abs() > 4_000_000 {
-                    reply.wrong.push((
-                        "the time of the report".into(),
-                        format!("{:.6}", expected as f64 / 1e9),
-                        format!("{:.6}", got as f64 / 1e9),
-                    ));
+                let expected = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+                if got.abs_diff(expected) > tolerance.as_nanos() as u64 {
+                    let shown = |nanos: i64| format!("{:.6}", nanos as f64 / 1e9);
+                    reply.wrong.push(("the time of the report".into(), shown(expected), shown(got)));
                 }
-            }
-            if let Some(expected) = said("ee_info")
-                && expected != kind
-            {
-                let name = |kind: i64| kinds.get(kind as usize).copied().unwrap_or("another").to_owned();
-                reply.wrong.push(("ee_info".into(), name(expected), name(kind)));
-            }
-            if let Some(expected) = said("ee_data")
-                && expected != byte as i64
-            {
-                reply.wrong.push(("ee_data".into(), expected.to_string(), byte.to_string()));
+                compare_fields(control, &[("cmsg_level", 1), ("cmsg_type", flag("SCM_TIMESTAMPING"))], &mut reply);
+            } else {
+                let origin = flag("SO_EE_ORIGIN_TIMESTAMPING");
+                let fields = [("ee_errno", flag("ENOMSG")), ("ee_origin", origin), ("ee_type", 0), ("ee_code", 0)];
+                compare_fields(data, &fields, &mut reply);
+                compare_fields(data, &[("ee_info", kind), ("ee_data", byte as i64)], &mut reply);
             }
         }
         Ok(Progress::Returned(reply))

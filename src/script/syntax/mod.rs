@@ -50,6 +50,7 @@ impl Script {
     ///
     /// The first statement that is not understood, with its line.
     pub fn parse_with(name: &str, text: &str, defines: &[(String, String)]) -> Result<Script, ScriptError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         parser::Parser::new(text, defines)?.script(name)
     }
 }

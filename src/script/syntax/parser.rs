@@ -9,6 +9,8 @@ use crate::script::code::Program;
 
 /// How deep arguments may be nested: nobody writes ten, and a hostile file must not exhaust the stack.
 const DEEPEST: usize = 32;
+/// How many values may be joined by `|`, for the same reason.
+const MOST_OF_A_KIND: usize = 64;
 
 pub struct Parser<'a> {
     text: &'a str,
@@ -237,6 +239,7 @@ impl<'a> Parser<'a> {
             }
             _ => None,
         };
+        let line = self.line();
         let name = self.word("<, >, a call, a command or code")?;
         self.expect('(')?;
         let mut args = Vec::new();
@@ -249,7 +252,9 @@ impl<'a> Parser<'a> {
                 self.expect(',')?;
             }
         }
-        self.expect('=')?;
+        if !self.take('=') {
+            return Err(ScriptError { line, reason: format!("{name}() needs a result: = 0, or = -1 EAGAIN") });
+        }
         let result = self.expr()?;
         let errno = match self.peek().cloned() {
             Some(Token::Word(word)) if word.starts_with('E') => {
@@ -258,22 +263,36 @@ impl<'a> Parser<'a> {
             }
             _ => None,
         };
-        self.note();
+        self.note()?;
         Ok(CallSpec { until, name, args, result, errno })
     }
 
     /// `(flags O_RDWR)`, `(Operation now in progress)`: for readers.
-    fn note(&mut self) {
+    fn note(&mut self) -> Result<()> {
+        let line = self.line();
         if self.take('(') {
-            while self.peek().is_some() && !self.take(')') {
+            while !self.take(')') {
+                if self.peek().is_none() || self.line() != line {
+                    return Err(ScriptError {
+                        line,
+                        reason: "a note that begins here with ( has no end on its line".into(),
+                    });
+                }
                 self.at += 1;
             }
         }
+        Ok(())
     }
 
     fn expr(&mut self) -> Result<Expr> {
         let mut left = self.single()?;
-        while self.take('|') {
+        for count in 0.. {
+            if !self.take('|') {
+                break;
+            }
+            if count > MOST_OF_A_KIND {
+                return Err(self.error(format!("more than {MOST_OF_A_KIND} values joined by |")));
+            }
             left = Expr::Or(Box::new(left), Box::new(self.single()?));
         }
         Ok(left)
