@@ -78,6 +78,10 @@ fn a_missing_option_is_shown_beside_what_is_there() {
 
 #[test]
 fn a_packet_that_no_line_expects_is_a_mismatch() {
+    let rest = "+0 > S. 0:0(0) ack 1 <...>\n+0 < . 1:1(0) ack 1 win 9000\n+0 accept(3, ..., ...) = 4\n\
+                +0 write(4, ..., 10) = 10\n+.1 close(4) = 0\n+0 > F. 11:11(0) ack 1";
+    let before = "a packet that no line expects left before the one that is expected";
+    says(rest, 1, &[before, "got       0.100000 > P. 1:11(10) ack 1", "also left 0.200000 > F. 11:11(0) ack 1"]);
     let rest = "+2 < . 1:1(0) ack 1 win 1000\n+0 accept(3, ..., ...) = 4";
     says(rest, 1, &["a packet left at 0.100000 that no line expects", "also left 0.100000 > S. 0:0(0) ack 1"]);
     says("+0 > S. 0:0(0) ack 1 <...>\n+0 < . 1:1(0) ack 1 win 9\n+9 > . 1:1(0) ack 1", 1, &["no packet left until"]);

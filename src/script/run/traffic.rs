@@ -154,6 +154,9 @@ impl<'a> Runner<'a> {
                 let side = if early { "early" } else { "late" };
                 format!("the packet left {} too {side}", humantime::format_duration(apart))
             }
+            _ if self.is_waiting(spec, &flow) => {
+                "a packet that no line expects left before the one that is expected".into()
+            }
             _ => format!("the packet that left differs in {}", fields.join(", ")),
         };
         let mut found = self.mismatch(event, reason);
@@ -162,6 +165,19 @@ impl<'a> Runner<'a> {
         found.differences = wrong;
         found.time = (!any).then_some((from, to, at));
         Err(found)
+    }
+
+    /// Whether just the packet that is expected has left as well.
+    fn is_waiting(&self, spec: &PacketSpec, flow: &Flow) -> bool {
+        self.world.departed.iter().any(|departed| {
+            let segment = Segment::read(&departed.bytes).ok().flatten();
+            segment.filter(|segment| segment.src == flow.local && segment.dst == flow.remote).is_some_and(
+                |mut segment| {
+                    segment.count_as_script(flow);
+                    differences(spec, &segment, flow, None).is_empty()
+                },
+            )
+        })
     }
 
     /// The next packet of the connection in question, when one leaves in time.
