@@ -12,6 +12,7 @@ struct Clock {
 }
 
 impl Clock {
+    #[inline]
     fn set(&mut self, now: Time, running: bool) {
         match (self.since, running) {
             (None, true) => self.since = Some(now),

@@ -51,9 +51,10 @@ impl Connection {
         }
         let unsent = self.unsent();
         let busy = !self.out.is_empty();
-        let room = self.congestion.window().saturating_sub(self.pipe());
-        let window = busy && unsent > self.snd.usable() && room >= self.smss();
-        let buffer = self.events.wants_room && unsent == 0 && room >= self.smss();
+        // Asked last: it is the window that costs something to ask for.
+        let window_open = || self.congestion.window().saturating_sub(self.pipe()) >= self.smss();
+        let window = busy && unsent > self.snd.usable() && window_open();
+        let buffer = self.events.wants_room && unsent == 0 && window_open();
         self.chronograph.set(now, busy, window, buffer);
         // RFC 9293 section 3.9.1.1: what the user asked for, also to open, is to be done in time.
         if let Some(timeout) = self.config.user_timeout {
