@@ -229,3 +229,17 @@ fn fin_wait_2_does_not_last_for_ever_when_nobody_reads() {
     assert_eq!(bench.next_timeout(), Duration::from_secs(60));
     assert_eq!(bench.tcp.state(), State::Closed);
 }
+
+#[test]
+fn no_timer_runs_once_a_connection_has_ended() {
+    // Data and a user timeout were there when the peer reset; the user still looks at what is left.
+    let timeout = Some(Duration::from_secs(10));
+    let mut bench = Bench::established_with(Config { user_timeout: timeout, ..plain() }, |peer| peer);
+    bench.writes(1000);
+    bench.sends(&["[P.] 1:1001 ack 1"]);
+    bench.gets(seg("R", 1, 0));
+    bench.sends(&[]);
+    assert_eq!(bench.tcp.poll_timeout(), None);
+    bench.tcp.set_user_timeout(bench.now, timeout);
+    assert_eq!(bench.tcp.poll_timeout(), None);
+}
