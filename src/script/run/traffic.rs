@@ -1,5 +1,6 @@
 //! Packets in and out: what arrives for which connection, and what leaves against the line that expects it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::compare::{Difference, StampRule, differences};
@@ -14,7 +15,6 @@ use crate::capture::Direction;
 use crate::script::syntax::tree::{Body, Event, OptionSpec, PacketSpec, TcpSpec, When};
 use crate::time::Time;
 use crate::wire::Flags;
-use std::net::SocketAddr;
 
 /// How long after its time a packet is still waited for, to say by how much it is late.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Our SYN has left and no line has looked at it: it counts from 0 then, so that what follows makes sense.
-    pub(super) fn learn_isn(&mut self, index: usize) {
+    fn learn_isn(&mut self, index: usize) {
         let Some(flow) = self.flows.get_mut(index).filter(|flow| flow.local_isn.is_none()) else { return };
         let segments = self.world.departed.iter().filter_map(|departed| Segment::read(&departed.bytes).ok().flatten());
         let ours =
@@ -67,7 +67,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The flow that a packet of the peer's belongs to, made if need be.
-    pub(super) fn flow_of(&mut self, spec: &PacketSpec) -> usize {
+    fn flow_of(&mut self, spec: &PacketSpec) -> usize {
         self.meet_opened();
         if let Some((src, dst)) = spec.ports {
             self.awaiting = false;
@@ -98,7 +98,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn add_flow(&mut self, flow: Flow) -> usize {
+    fn add_flow(&mut self, flow: Flow) -> usize {
         self.flows.push(flow);
         let index = self.flows.len() - 1;
         self.current = Some(index);
@@ -181,7 +181,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The next packet of the connection in question, when one leaves in time.
-    pub(super) fn next_departed(
+    fn next_departed(
         &mut self,
         event: &'a Event,
         spec: &PacketSpec,
@@ -215,7 +215,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A connection that `connect` opened becomes the one in question; so does that of ports that are said.
-    pub(super) fn meet(&mut self, spec: &PacketSpec) {
+    fn meet(&mut self, spec: &PacketSpec) {
         self.meet_opened();
         if let Some((src, dst)) = spec.ports {
             let known = self.flows.iter().rposition(|flow| flow.local.port() == src && flow.remote.port() == dst);
@@ -223,7 +223,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn meet_opened(&mut self) {
+    fn meet_opened(&mut self) {
         if let Some((local, remote)) = self.sockets.take_opened() {
             self.awaiting = false;
             self.add_flow(Flow::new(local, remote, self.settings.remote_isn));
@@ -231,7 +231,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A packet as the script would count it, and its flow.
-    pub(super) fn read(
+    fn read(
         &mut self,
         event: &'a Event,
         departed: &Departed,
@@ -266,7 +266,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A segment that the script expects as one may leave as several: they are put together.
-    pub(super) fn gather(
+    fn gather(
         &mut self,
         spec: &TcpSpec,
         segment: &mut Segment,
@@ -285,6 +285,9 @@ impl<'a> Runner<'a> {
             }
             let joins = part.tcp.seq == segment.end()
                 && part.tcp.ack == segment.tcp.ack
+                && part.tcp.window == segment.tcp.window
+                && part.tcp.options == segment.tcp.options
+                && part.ip == segment.ip
                 && usize::from(segment.tcp.len) + usize::from(part.tcp.len) <= usize::from(spec.len)
                 && all.last().is_some_and(|before| next.at.since(before.at) <= tolerance)
                 && !part.payload.is_empty();
@@ -298,7 +301,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn remember_stamp(&mut self, spec: &TcpSpec, segment: &Segment, index: usize) {
+    fn remember_stamp(&mut self, spec: &TcpSpec, segment: &Segment, index: usize) {
         // What the segment shows has been brought to the script's clock; what is kept is the wire's.
         if let (Some(said), Some(shown), Some(flow)) =
             (stamp_of(spec), stamp_of(&segment.tcp), self.flows.get_mut(index))
@@ -308,7 +311,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn stamp_rule(&self, at: Time) -> StampRule {
+    fn stamp_rule(&self, at: Time) -> StampRule {
         let share = at.since(Time::ZERO).as_secs_f64() * self.settings.tolerance_percent / 100.0;
         let tolerance = self.settings.tolerance.max(Duration::from_secs_f64(share));
         self.settings.ts_tick.map(|tick| (tick.as_nanos() as u64, tolerance.as_nanos() as u64))
