@@ -35,14 +35,15 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a file, a folder or a small service with our own TCP')
             [CompletionResult]::new('handshake', 'handshake', [CompletionResultType]::ParameterValue, 'Knock, and show every segment')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run packet scripts (packetdrill''s notation) against our own TCP')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Say what happened in a capture, and why')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all pages to a folder')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'tcpkit;fetch' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the body to FILE instead of standard output')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the body to FILE instead of standard output')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Send this header, too')
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Send this header, too')
             [CompletionResult]::new('--range', '--range', [CompletionResultType]::ParameterName, 'Ask for these bytes only, such as 0-99, 100- or -100')
@@ -126,8 +127,8 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'The port [default: 80; echo 7, discard 9]')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port [default: 80; echo 7, discard 9]')
             [CompletionResult]::new('--backlog', '--backlog', [CompletionResultType]::ParameterName, 'Handshakes under way and connections not yet served, at most')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'End after N connections')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after N connections')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N connections or frames')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N connections or frames')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'The link: the simulator for sim: targets, raw packets for all others')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this interface only')
             [CompletionResult]::new('--interface', '--interface', [CompletionResultType]::ParameterName, 'Use this interface only')
@@ -273,6 +274,38 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'tcpkit;inspect' {
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Read packets from FILE (as tcpdump''s -r)')
+            [CompletionResult]::new('--read', '--read', [CompletionResultType]::ParameterName, 'Read packets from FILE (as tcpdump''s -r)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this interface only')
+            [CompletionResult]::new('--interface', '--interface', [CompletionResultType]::ParameterName, 'Use this interface only')
+            [CompletionResult]::new('-Y', '-Y ', [CompletionResultType]::ParameterName, 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words')
+            [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words')
+            [CompletionResult]::new('--flow', '--flow', [CompletionResultType]::ParameterName, 'Everything about one connection, by its number')
+            [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'One frame, taken apart, with its bytes')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort flows by this')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show this many flows; 0 for all')
+            [CompletionResult]::new('--max-flows', '--max-flows', [CompletionResultType]::ParameterName, 'Keep at most N connections; the least interesting of more are only counted')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Stop after N connections or frames')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N connections or frames')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output')
+            [CompletionResult]::new('--packets', '--packets', [CompletionResultType]::ParameterName, 'A line for every segment')
+            [CompletionResult]::new('--csv', '--csv', [CompletionResultType]::ParameterName, 'Write comma-separated values: flows with all their counts, or with --packets segments')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with 1 when there are findings above a note')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print nothing but results and errors')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object per line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'tcpkit;completions' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour the output')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too')
@@ -304,6 +337,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a file, a folder or a small service with our own TCP')
             [CompletionResult]::new('handshake', 'handshake', [CompletionResultType]::ParameterValue, 'Knock, and show every segment')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run packet scripts (packetdrill''s notation) against our own TCP')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Say what happened in a capture, and why')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all pages to a folder')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -319,6 +353,9 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             break
         }
         'tcpkit;help;replay' {
+            break
+        }
+        'tcpkit;help;inspect' {
             break
         }
         'tcpkit;help;completions' {

@@ -32,13 +32,14 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand serve 'Serve a file, a folder or a small service with our own TCP'
             cand handshake 'Knock, and show every segment'
             cand replay 'Run packet scripts (packetdrill''s notation) against our own TCP'
+            cand inspect 'Say what happened in a capture, and why'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all pages to a folder'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'tcpkit;fetch'= {
-            cand -o 'Write the body to FILE instead of standard output'
-            cand --output 'Write the body to FILE instead of standard output'
+            cand -o 'Write the result to PATH instead of standard output'
+            cand --output 'Write the result to PATH instead of standard output'
             cand -H 'Send this header, too'
             cand --header 'Send this header, too'
             cand --range 'Ask for these bytes only, such as 0-99, 100- or -100'
@@ -121,8 +122,8 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand -p 'The port [default: 80; echo 7, discard 9]'
             cand --port 'The port [default: 80; echo 7, discard 9]'
             cand --backlog 'Handshakes under way and connections not yet served, at most'
-            cand -c 'End after N connections'
-            cand --count 'End after N connections'
+            cand -c 'Stop after N connections or frames'
+            cand --count 'Stop after N connections or frames'
             cand --link 'The link: the simulator for sim: targets, raw packets for all others'
             cand -i 'Use this interface only'
             cand --interface 'Use this interface only'
@@ -265,6 +266,37 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'tcpkit;inspect'= {
+            cand -r 'Read packets from FILE (as tcpdump''s -r)'
+            cand --read 'Read packets from FILE (as tcpdump''s -r)'
+            cand -i 'Use this interface only'
+            cand --interface 'Use this interface only'
+            cand -Y 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words'
+            cand --filter 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words'
+            cand --flow 'Everything about one connection, by its number'
+            cand --hex 'One frame, taken apart, with its bytes'
+            cand --follow 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin'
+            cand -o 'Write the result to PATH instead of standard output'
+            cand --output 'Write the result to PATH instead of standard output'
+            cand --sort 'Sort flows by this'
+            cand --top 'Show this many flows; 0 for all'
+            cand --max-flows 'Keep at most N connections; the least interesting of more are only counted'
+            cand -c 'Stop after N connections or frames'
+            cand --count 'Stop after N connections or frames'
+            cand --color 'Colour the output'
+            cand --packets 'A line for every segment'
+            cand --csv 'Write comma-separated values: flows with all their counts, or with --packets segments'
+            cand --strict 'Exit with 1 when there are findings above a note'
+            cand -v 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
+            cand --verbose 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
+            cand -q 'Print nothing but results and errors'
+            cand --quiet 'Print nothing but results and errors'
+            cand --json 'Print the summary as one JSON object per line'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'tcpkit;completions'= {
             cand --color 'Colour the output'
             cand -v 'Print every segment as it passes, in tcpdump''s words; twice: what the state machine made of it, too'
@@ -294,6 +326,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand serve 'Serve a file, a folder or a small service with our own TCP'
             cand handshake 'Knock, and show every segment'
             cand replay 'Run packet scripts (packetdrill''s notation) against our own TCP'
+            cand inspect 'Say what happened in a capture, and why'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all pages to a folder'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -305,6 +338,8 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
         &'tcpkit;help;handshake'= {
         }
         &'tcpkit;help;replay'= {
+        }
+        &'tcpkit;help;inspect'= {
         }
         &'tcpkit;help;completions'= {
         }

@@ -36,10 +36,11 @@ complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "fetch" -d 'Get a file
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "handshake" -d 'Knock, and show every segment'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "replay" -d 'Run packet scripts (packetdrill\'s notation) against our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "inspect" -d 'Say what happened in a capture, and why'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
 complete -c tcpkit -n "__fish_tcpkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s o -l output -d 'Write the body to FILE instead of standard output' -r -F
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s o -l output -d 'Write the result to PATH instead of standard output' -r -F
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s H -l header -d 'Send this header, too' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l range -d 'Ask for these bytes only, such as 0-99, 100- or -100' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s C -l continue-at -d 'Go on where an earlier transfer stopped: at OFFSET, or with \'-\' at the length of what is there' -r
@@ -116,7 +117,7 @@ echo\t'Send back what comes (RFC 862)'
 discard\t'Throw away what comes (RFC 863)'"
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s p -l port -d 'The port [default: 80; echo 7, discard 9]' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l backlog -d 'Handshakes under way and connections not yet served, at most' -r
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s c -l count -d 'End after N connections' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s c -l count -d 'Stop after N connections or frames' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l link -d 'The link: the simulator for sim: targets, raw packets for all others' -r -f -a "auto\t'sim for sim: targets, else raw'
 raw\t'This host\'s own addresses, beside the kernel (Linux, needs privilege)'
 sim\t'A simulated wire in this process'"
@@ -251,6 +252,33 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s q -l quiet -d '
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -l json -d 'Print the summary as one JSON object per line'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s r -l read -d 'Read packets from FILE (as tcpdump\'s -r)' -r -F
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s i -l interface -d 'Use this interface only' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s Y -l filter -d 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark\'s or tcpdump\'s words' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l flow -d 'Everything about one connection, by its number' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l hex -d 'One frame, taken apart, with its bytes' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l follow -d 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s o -l output -d 'Write the result to PATH instead of standard output' -r -F
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l sort -d 'Sort flows by this' -r -f -a "bytes\t'Payload, the most first'
+packets\t'Packets, the most first'
+duration\t'Length in time, the longest first'
+retransmissions\t'Retransmissions, the most first'
+rtt\t'Median round trip, the longest first'
+stream\t'Number of the stream: the order in which they began'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l top -d 'Show this many flows; 0 for all' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l max-flows -d 'Keep at most N connections; the least interesting of more are only counted' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s c -l count -d 'Stop after N connections or frames' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l packets -d 'A line for every segment'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l csv -d 'Write comma-separated values: flows with all their counts, or with --packets segments'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l strict -d 'Exit with 1 when there are findings above a note'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s v -l verbose -d 'Print every segment as it passes, in tcpdump\'s words; twice: what the state machine made of it, too'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s q -l quiet -d 'Print nothing but results and errors'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l json -d 'Print the summary as one JSON object per line'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s V -l version -d 'Print version'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand completions" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -267,10 +295,11 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s q -l quiet -d 'Pri
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -l json -d 'Print the summary as one JSON object per line'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand man" -s V -l version -d 'Print version'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "fetch" -d 'Get a file with our own TCP'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "handshake" -d 'Knock, and show every segment'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "replay" -d 'Run packet scripts (packetdrill\'s notation) against our own TCP'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "fetch" -d 'Get a file with our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "serve" -d 'Serve a file, a folder or a small service with our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "handshake" -d 'Knock, and show every segment'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "replay" -d 'Run packet scripts (packetdrill\'s notation) against our own TCP'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "inspect" -d 'Say what happened in a capture, and why'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "man" -d 'Print the manual page, or write all pages to a folder'
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand help; and not __fish_seen_subcommand_from fetch serve handshake replay inspect completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

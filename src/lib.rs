@@ -18,6 +18,7 @@
 //! | [`cli`]     | words and screens: the command line, summaries, exit codes |
 //! | [`app`]     | HTTP, raw, echo, discard: async functions over streams |
 //! | [`net`]     | streams and listeners over a stack, the loop, real and virtual time |
+//! | [`analysis`] | what happened in a capture, and why |
 //! | [`script`]  | packet scripts: exchanges that anyone can read, run against a stack |
 //! | [`stack`]   | one host: demultiplexing, listeners, ports |
 //! | [`tcp`]     | one connection: the RFC 9293 state machine, loss recovery, congestion control |
@@ -49,6 +50,7 @@
 //! assert_eq!(connection.state(), State::Established);
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
+pub mod analysis;
 pub mod app;
 pub mod capture;
 pub mod cli;

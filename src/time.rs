@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// In the simulator the epoch is 2000-01-01T00:00:00Z, on a real link it is the Unix epoch, so that
 /// captures carry sensible dates without a second mapping.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Time(u64);
 
 impl Time {

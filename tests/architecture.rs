@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tcp", &["wire", "time"]),
     ("stack", &["tcp", "wire", "time"]),
     ("script", &["stack", "tcp", "link", "capture", "wire", "time"]),
+    ("analysis", &["capture", "tcp", "wire", "time"]),
     ("net", &["stack", "tcp", "link", "capture", "wire", "time"]),
     ("app", &["net", "tcp", "wire", "time"]),
 ];

@@ -1,4 +1,7 @@
-//! Capture files. Written here: classic pcap and pcapng, raw IP packets with nanoseconds, through pcap-file.
+//! Capture files: read in `read`; written here, classic pcap and pcapng, raw IP packets with nanoseconds, through
+//! pcap-file.
+
+pub mod read;
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};

@@ -52,6 +52,16 @@ const EXAMPLES: &[&str] = &[
     "tcpkit replay --verbose --write run.pcapng script.pkt",
     "tcpkit replay --profile linux --ip-version ipv6 --mtu 1520 --isn 4294967000 script.pkt",
     "tcpkit replay --ignore-commands --define CODE=host_unreachable --json script.pkt",
+    "tcpkit inspect run.pcap",
+    "tcpkit inspect --read a.pcap --read b.pcap.gz --sort retransmissions --top 20",
+    "tcpkit inspect --packets --filter 'tcp.analysis.retransmission and port 80' run.pcap",
+    "tcpkit inspect --packets --json --count 1000 run.pcap",
+    "tcpkit inspect --flow 3 run.pcap",
+    "tcpkit inspect --hex 12 run.pcap",
+    "tcpkit inspect --follow all --output bytes/ run.pcap",
+    "tcpkit inspect --csv --max-flows 1000000 run.pcap",
+    "tcpkit inspect --strict --quiet run.pcap",
+    "tcpkit inspect --interface eth0 --filter 'port 443'",
 ];
 
 /// What must be known about real networks; for the pages of those who use them.
@@ -100,6 +110,57 @@ const SCRIPTS: &[&str] = &[
      line and reason where it is not understood; mismatch with line, reason, expected, got, differences (field, expected, \
      got), time (from, to, got), waiting, state, peer_state; with --verbose also exchange (time, line, event, state, \
      peer_state).",
+];
+
+/// What is read, and what is said of it; for the page of inspect.
+const CAPTURES: &[&str] = &[
+    "Read are pcap (both byte orders, micro- and nanoseconds, the modified record header) and pcapng (several sections and \
+     interfaces), also inside gzip and from standard input (-). Link types: Ethernet with VLAN, QinQ and MPLS, raw IP, Linux \
+     cooked (SLL, SLL2), loopback, PPP, PPPoE, IP over InfiniBand, 802.11 plain and with radiotap; inside them IP in IP, 6in4, \
+     GRE, VXLAN, GENEVE, Teredo. IP fragments are put together. Packets cut by the snapshot length are analysed by their \
+     headers. Of a damaged file everything before the damage is reported, then where and why reading stopped (exit 4).",
+    "Without a view: facts of the capture, connections (the first by --sort, --top of them), findings with the worst first. A \
+     finding names the frames that prove it and what to do. Error: it broke something or made it slow; warning: it costs \
+     something; note: good to know. With --strict findings above a note are exit code 1.",
+    "The column state is Zeek's conn_state: S0 no answer, S1 open, SF opened and closed, REJ refused, S2 and S3 closed by one \
+     end, RSTO and RSTR reset by the client or server, RSTOS0 and RSTRH reset while opening, SH and SHR half open and closed, \
+     OTH begun before the capture. rtx counts segments that were sent again; rtt is the median of round trips after Karn's \
+     rule; goodput counts every byte once.",
+    "With --packets the flags of Wireshark's TCP analysis, as its release 4.4 defines them, and for each the rule and the \
+     numbers that raised it. Connections are numbered as Wireshark numbers them, frames from 1. Sequence numbers count from \
+     the start of their direction; win is the field as it stands, in parentheses the bytes it means.",
+    "With --follow the exact bytes: without -o those of one connection on standard output in the order in which they were \
+     said; with -o DIR the files N-a.bin and N-b.bin, where a sent the first packet. Holes are never filled in: \
+     N-a.holes.json tells where they are. Where two copies of the same bytes differ the first is kept, and \
+     N-a.conflicts.json tells.",
+    "A capture of our own tells on its interface impaired what was done to packets. That interface is left out of the \
+     analysis; the last line of the report holds what was inferred against it.",
+    "Memory stays bounded: connections at rest take some 300 bytes, and of more than --max-flows the least interesting are \
+     only counted, which the report says.",
+];
+
+/// What programs may rely on; for the page of inspect.
+const OBJECTS: &[&str] = &[
+    "With --packets --json an object a line for every segment: frame, time (seconds since 1970), stream, src, sport, dst, \
+     dport, flags (tcpdump's letters), seq, ack (relative), len, win, window (bytes), analysis (Wireshark's names without \
+     tcp.analysis.), reasons; where they are known ack_rtt, rto, bytes_in_flight, duplicate_ack (number, of), states (src, \
+     dst). The same fields are the columns of --packets --csv.",
+    "With --json otherwise: an object of type capture (files, frames, bytes, begin, duration, segments, payload, connections, \
+     merged, others), one of type flow for every connection, one of type finding for every finding that is told (severity, \
+     kind, stream, text, frames, advice, cost in seconds, more of the same kind), and for our own captures one of type truth. \
+     A flow has stream, a, b, begin, duration, first_frame, last_frame, conn_state, history, handshake, illegal, and for each \
+     direction (from_a, from_b) packets, bytes, goodput, state, retransmissions by cause, rtt with percentiles, limited (what \
+     kept the sender back, in seconds), zero_window, pauses, offer, and tcptrace with its statistics by its names. --csv has \
+     a row for every connection with the same statistics. Times are in seconds.",
+];
+
+/// How segments are chosen; for the page of inspect. The fields follow.
+const FILTERS: &[&str] = &[
+    "An expression in Wireshark's words (tcp.port == 80 && ip.addr == 10.0.0.0/8, tcp.analysis.retransmission, tcp.stream in \
+     {1, 3..5}, tcp.payload contains \"GET\"), in tcpdump's (src net 10.0.0.0/8 and (port 80 or 443), tcp[tcpflags] & \
+     (tcp-syn|tcp-fin) != 0), or in ours (stream 3 and retransmission, syn and not ack, flags == S., len > 1000). A comparison \
+     with what a segment does not have is false. With --packets it chooses segments; otherwise connections of which a \
+     segment matches.",
 ];
 
 /// Runs `tcpkit completions`.
@@ -162,17 +223,30 @@ fn page(command: &clap::Command) -> Vec<u8> {
         }
         let _ = writeln!(text, ".fi");
     }
-    if command.get_arguments().any(|argument| argument.get_id() == "interface") {
+    if of != "tcpkit inspect" && command.get_arguments().any(|argument| argument.get_id() == "interface") {
         let _ = writeln!(text, ".SH \"REAL LINKS\"");
         for paragraph in REAL_LINKS {
             let _ = writeln!(text, ".PP\n{}", paragraph.replace('\\', "\\e").replace('-', "\\-"));
         }
     }
-    if of == "tcpkit replay" {
-        let _ = writeln!(text, ".SH SCRIPTS");
-        for paragraph in SCRIPTS {
-            let escaped = paragraph.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
-            let _ = writeln!(text, ".PP\n{}", if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped });
+    let escape = |paragraph: &str| {
+        let escaped = paragraph.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+        if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
+    };
+    let own: &[(&str, &[&str])] = match of.as_str() {
+        "tcpkit replay" => &[("SCRIPTS", SCRIPTS)],
+        "tcpkit inspect" => &[("CAPTURES", CAPTURES), ("JSON", OBJECTS), ("FILTERS", FILTERS)],
+        _ => &[],
+    };
+    for (head, paragraphs) in own {
+        let _ = writeln!(text, ".SH {head}");
+        for paragraph in *paragraphs {
+            let _ = writeln!(text, ".PP\n{}", escape(paragraph));
+        }
+    }
+    if of == "tcpkit inspect" {
+        for (name, meaning) in crate::analysis::filter::FIELDS {
+            let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", escape(name), escape(meaning));
         }
     }
     let _ = writeln!(text, ".SH \"EXIT STATUS\"");

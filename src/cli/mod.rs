@@ -11,6 +11,7 @@
 //! | `real`      | the same for real networks (Linux) |
 //! | `fetch`, `serve`, `handshake` | the subcommands |
 //! | `replay`    | packet scripts |
+//! | `inspect/`  | captures |
 //! | `saver`     | what `fetch` does with an answer as it comes |
 //! | `save`      | writing what was fetched to its file |
 //! | `summary`   | what a run came to, for people and for programs |
@@ -24,6 +25,7 @@ mod fetch;
 mod handshake;
 #[cfg(target_os = "linux")]
 mod holder;
+mod inspect;
 pub mod manual;
 #[cfg(target_os = "linux")]
 mod real;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&cli.global, args),
         Command::Handshake(args) => handshake::run(&cli.global, args),
         Command::Replay(args) => replay::run(&cli.global, args),
+        Command::Inspect(args) => inspect::run(&cli.global, args),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A connection's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum State {
     /// Waiting for a connection request.
     Listen,

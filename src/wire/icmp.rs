@@ -10,7 +10,7 @@ use super::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader, IpPacket, Protocol};
 use super::seq::SeqNum;
 
 /// What an ICMP error says, the same for both versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum IcmpKind {
     /// No way to the network or the host.
     NoRoute,
@@ -29,6 +29,24 @@ pub enum IcmpKind {
     TimeExceeded,
     /// A header field made no sense to a router or the host.
     ParameterProblem,
+}
+
+impl IcmpKind {
+    /// What a message of this type and code says, whose header ends with `word`; `None` for those that are no errors.
+    pub fn of(protocol: Protocol, kind: u8, code: u8, word: u32) -> Option<IcmpKind> {
+        Some(match (protocol, kind, code) {
+            (Protocol::ICMP, 3, 2) | (Protocol::ICMPV6, 4, 1) => IcmpKind::ProtocolUnreachable,
+            (Protocol::ICMP, 3, 3) | (Protocol::ICMPV6, 1, 4) => IcmpKind::PortUnreachable,
+            // RFC 1191 section 4: the next hop's MTU is in the low 16 bits.
+            (Protocol::ICMP, 3, 4) => IcmpKind::TooBig { mtu: word & 0xffff },
+            (Protocol::ICMPV6, 2, _) => IcmpKind::TooBig { mtu: word },
+            (Protocol::ICMP, 3, 9 | 10 | 13) | (Protocol::ICMPV6, 1, 1 | 5 | 6) => IcmpKind::Prohibited,
+            (Protocol::ICMP, 3, _) | (Protocol::ICMPV6, 1, _) => IcmpKind::NoRoute,
+            (Protocol::ICMP, 11, _) | (Protocol::ICMPV6, 3, _) => IcmpKind::TimeExceeded,
+            (Protocol::ICMP, 12, _) | (Protocol::ICMPV6, 4, _) => IcmpKind::ParameterProblem,
+            _ => return None,
+        })
+    }
 }
 
 /// An ICMP error about a segment of TCP.
@@ -54,24 +72,7 @@ pub fn parse(packet: &IpPacket<'_>) -> Result<Option<IcmpError>, Malformed> {
     let (Some(view), Some(word)) = (IcmpPacket::new(header), header.last_chunk::<4>()) else { return Ok(None) };
     let (icmp_type, code) = (view.get_icmp_type().0, view.get_icmp_code().0);
     let word = u32::from_be_bytes(*word);
-    let kind = match (packet.protocol, icmp_type, code) {
-        (Protocol::ICMP, 3, 2) => IcmpKind::ProtocolUnreachable,
-        (Protocol::ICMP, 3, 3) => IcmpKind::PortUnreachable,
-        // RFC 1191 section 4: the next hop's MTU is in the low 16 bits.
-        (Protocol::ICMP, 3, 4) => IcmpKind::TooBig { mtu: word & 0xffff },
-        (Protocol::ICMP, 3, 9 | 10 | 13) => IcmpKind::Prohibited,
-        (Protocol::ICMP, 3, _) => IcmpKind::NoRoute,
-        (Protocol::ICMP, 11, _) => IcmpKind::TimeExceeded,
-        (Protocol::ICMP, 12, _) => IcmpKind::ParameterProblem,
-        (Protocol::ICMPV6, 1, 4) => IcmpKind::PortUnreachable,
-        (Protocol::ICMPV6, 1, 1 | 5 | 6) => IcmpKind::Prohibited,
-        (Protocol::ICMPV6, 1, _) => IcmpKind::NoRoute,
-        (Protocol::ICMPV6, 2, _) => IcmpKind::TooBig { mtu: word },
-        (Protocol::ICMPV6, 3, _) => IcmpKind::TimeExceeded,
-        (Protocol::ICMPV6, 4, 1) => IcmpKind::ProtocolUnreachable,
-        (Protocol::ICMPV6, 4, _) => IcmpKind::ParameterProblem,
-        _ => return Ok(None),
-    };
+    let Some(kind) = IcmpKind::of(packet.protocol, icmp_type, code, word) else { return Ok(None) };
     let Some((src, dst, seq)) = quoted(bytes.get(8..).unwrap_or_default())? else { return Ok(None) };
     Ok(Some(IcmpError { kind, from: packet.src, src, dst, seq }))
 }

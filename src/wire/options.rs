@@ -29,7 +29,7 @@ mod kind {
 const FAST_OPEN_MAGIC: [u8; 2] = [0xf9, 0x89];
 
 /// A block of received data: from `left` up to, not including, `right` (RFC 2018 section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct SackBlock {
     /// First sequence number of the block.
     pub left: SeqNum,

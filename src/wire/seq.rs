@@ -7,7 +7,7 @@ use std::ops::{Add, AddAssign, Sub};
 ///
 /// There is deliberately no `Ord`: on a circle "smaller" is not transitive. [`SeqNum::before`] and
 /// its kin compare two numbers that are less than 2^31 apart, which TCP's windows guarantee.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct SeqNum(pub u32);
 
 impl SeqNum {

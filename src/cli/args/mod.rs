@@ -5,8 +5,10 @@
 //! | `link`    | where packets go, captures |
 //! | `impair`  | what happens to packets |
 //! | `tcp`     | how we speak TCP |
+//! | `inspect` | what of a capture to show |
 
 pub mod impair;
+pub mod inspect;
 pub mod link;
 pub mod tcp;
 
@@ -17,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::units;
 use impair::ImpairArgs;
+use inspect::InspectArgs;
 use link::LinkArgs;
 use tcp::TcpArgs;
 
@@ -88,6 +91,8 @@ pub enum Command {
     Handshake(Box<HandshakeArgs>),
     /// Run packet scripts (packetdrill's notation) against our own TCP
     Replay(ReplayArgs),
+    /// Say what happened in a capture, and why
+    Inspect(Box<InspectArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages to a folder
@@ -107,8 +112,8 @@ pub struct FetchArgs {
     /// Port, when the target does not name one
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Write the body to FILE instead of standard output
-    #[arg(short, long, value_name = "FILE", conflicts_with = "remote_name")]
+    /// Write the result to PATH instead of standard output
+    #[arg(short, long, value_name = "PATH", conflicts_with = "remote_name")]
     pub output: Option<PathBuf>,
     /// Write the body to a file named as the last part of the URL's path
     #[arg(short = 'O', long)]
@@ -182,7 +187,7 @@ pub struct ServeArgs {
     /// End after one connection
     #[arg(long, conflicts_with = "count")]
     pub once: bool,
-    /// End after N connections
+    /// Stop after N connections or frames
     #[arg(short, long, value_name = "N")]
     pub count: Option<u64>,
     #[command(flatten)]

@@ -9,6 +9,7 @@
 //! |----------|---------|
 //! | `filter` | which packets the kernel passes to us |
 //! | `inlet`  | packets in |
+//! | `listen` | everything that passes an interface |
 //! | `outlet` | packets out |
 //! | `route`  | what the kernel knows about the way to a host |
 //! | `ways`   | how hosts are reached, and in which frames |
@@ -16,6 +17,7 @@
 
 mod filter;
 mod inlet;
+pub mod listen;
 mod outlet;
 mod route;
 mod watch;

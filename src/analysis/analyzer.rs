@@ -1,0 +1,237 @@
+//! From frames to connections: the whole of the analysis, one frame at a time.
+
+use std::collections::BTreeMap;
+
+use super::connection::{Address, Connection, IcmpNote};
+use super::dissect::{Dissector, Found, FragmentCounts, Layers, Other};
+use super::findings::{self, CaptureFacts, Collection};
+use super::segment::{Segment, Side};
+use super::sequence::{Before, Verdict};
+use super::states::Illegal;
+use super::streams::Streams;
+use super::truth::Truth;
+use crate::capture::read::Frame;
+use crate::time::Time;
+
+/// A TCP segment with all that is known of it, for who wants to see each.
+pub struct Packet<'a> {
+    /// The segment.
+    pub segment: &'a Segment<'a>,
+    /// Its connection, after it.
+    pub connection: &'a Connection,
+    /// Its sender.
+    pub side: Side,
+    /// What the sequence analysis says.
+    pub verdict: Verdict,
+    /// What was known before, to give reasons from; `None` for what was not judged.
+    pub before: Option<Before>,
+    /// What it did that TCP forbids.
+    pub illegal: Option<Illegal>,
+    /// Since the segment before it in its connection, in nanoseconds.
+    pub since_last: u64,
+    /// What was passed on the way to it.
+    pub layers: Layers,
+    /// Bytes of the fixed header that were captured.
+    pub captured_header: u8,
+    /// Nanoseconds since the first frame of the capture.
+    pub relative: u64,
+    /// The whole frame as captured, and its length on the wire.
+    pub frame: (&'a [u8], u32),
+}
+
+/// What a capture holds, in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Frames read.
+    pub frames: u64,
+    /// Bytes of them on the wire.
+    pub bytes: u64,
+    /// TCP segments.
+    pub segments: u64,
+    /// Payload bytes of these.
+    pub payload: u64,
+    /// Time of the first frame and of the latest.
+    pub span: Option<(Time, Time)>,
+    /// Frames without a segment, by what they are.
+    pub others: BTreeMap<String, u64>,
+    /// Segments of which too little was captured to say anything.
+    pub unreadable: u64,
+}
+
+/// Analyses frames.
+pub struct Analyzer {
+    dissector: Dissector,
+    streams: Streams,
+    totals: Totals,
+    facts: CaptureFacts,
+    truth: Truth,
+}
+
+impl Analyzer {
+    /// An analysis of at most `most` connections at a time.
+    pub fn new(most: usize) -> Self {
+        Analyzer {
+            dissector: Dissector::new(),
+            streams: Streams::new(most),
+            totals: Totals::default(),
+            facts: CaptureFacts::default(),
+            truth: Truth::default(),
+        }
+    }
+
+    /// Takes in a frame. `impaired` says that it tells of an impairment rather than of a connection.
+    #[inline]
+    pub fn on_frame(&mut self, frame: &Frame<'_>, impaired: bool, visit: Option<&mut dyn FnMut(&Packet<'_>)>) {
+        self.totals.frames += 1;
+        self.totals.bytes += u64::from(frame.original_len);
+        let number = self.totals.frames;
+        let latest = self.totals.span.map_or(Time::ZERO, |(_, latest)| latest);
+        let time = frame.time.unwrap_or(latest);
+        let (first, _) = *self.totals.span.get_or_insert((time, time));
+        if time < latest {
+            self.facts.backwards.0 += 1;
+            self.facts.backwards.1.get_or_insert(number);
+        } else {
+            self.totals.span = Some((first, time));
+        }
+        self.facts.cut += u64::from((frame.bytes.len() as u64) < u64::from(frame.original_len));
+        let found = self.dissector.frame(frame.link.0, number, time, frame.bytes, frame.original_len);
+        if impaired {
+            let comment = frame.comment_text().unwrap_or_default();
+            let segment = match &found {
+                Found::Tcp(tcp) => Some(&tcp.segment),
+                _ => None,
+            };
+            return self.truth.on_incident(&comment, segment);
+        }
+        let (tcp, icmp) = match found {
+            Found::Tcp(tcp) => (tcp, None),
+            Found::IcmpError(error) => (error.quoted, Some((error.kind, error.from))),
+            Found::Other(other) => return self.totals.pass(&other),
+        };
+        let segment = &tcp.segment;
+        if icmp.is_none() {
+            self.totals.segments += 1;
+            self.totals.payload += u64::from(segment.len);
+        }
+        let relative = time.since(first).as_nanos() as u64;
+        let packet = |connection, side, verdict, before, illegal, since_last| Packet {
+            segment,
+            connection,
+            side,
+            verdict,
+            before,
+            illegal,
+            since_last,
+            layers: tcp.layers,
+            captured_header: tcp.captured_header,
+            relative,
+            frame: (frame.bytes, frame.original_len),
+        };
+        if !tcp.readable() {
+            // Ports alone are no part of a stream; but an error may quote no more.
+            self.totals.unreadable += u64::from(icmp.is_none());
+            let source = Address { ip: segment.src, port: segment.header.src_port };
+            let target = Address { ip: segment.dst, port: segment.header.dst_port };
+            if let (Some((what, from)), Some(connection)) = (icmp, self.streams.find(source, target)) {
+                connection.on_icmp(IcmpNote { frame: number, from, what });
+            }
+            if let Some(visit) = visit {
+                visit(&packet(&Connection::new(u32::MAX, segment), Side::A, Verdict::default(), None, None, 0));
+            }
+            return;
+        }
+        let place = self.streams.place(segment);
+        let since_last = time.since(place.connection.last.1).as_nanos() as u64;
+        let before = (visit.is_some() && tcp.length_known).then(|| place.connection.sequence.before(place.side));
+        if let Some((what, from)) = icmp {
+            place.connection.on_icmp(IcmpNote { frame: number, from, what });
+        }
+        let (verdict, illegal) = if tcp.length_known {
+            place.connection.on_segment(place.side, segment, place.reused)
+        } else {
+            if icmp.is_none() {
+                place.connection.sequence.set_bases(place.side, segment);
+            }
+            (Verdict::default(), None)
+        };
+        self.truth.on_segment(segment, &verdict);
+        if let Some(visit) = visit {
+            visit(&packet(place.connection, place.side, verdict, before, illegal, since_last));
+        }
+    }
+
+    /// The totals so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The connections so far.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// What was done to packets by the capture's own word, and what of it was found.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// What became of IP fragments.
+    pub fn fragments(&self) -> FragmentCounts {
+        self.dissector.fragment_counts()
+    }
+
+    /// The datagram that the last frame completed, with its payload.
+    pub fn reassembled(&self) -> Option<(super::dissect::Reassembled, &[u8])> {
+        self.dissector.reassembled()
+    }
+
+    /// Hands every connection to `visit`, and collects what there is to find. `dropped` are the frames that the
+    /// capturing program says it missed.
+    pub fn conclude(&self, dropped: u64, mut visit: impl FnMut(&Connection)) -> Collection {
+        let mut collection = Collection::default();
+        let end = self.totals.span.map_or(Time::ZERO, |(_, end)| end);
+        let mut facts = CaptureFacts {
+            frames: self.totals.frames,
+            segments: self.totals.segments,
+            dropped,
+            merged: (self.streams.merged().connections, self.streams.merged().packets),
+            ..self.facts.clone()
+        };
+        let fragments = self.fragments();
+        facts.incomplete = fragments.waiting + fragments.dropped;
+        self.streams.for_each(|connection| {
+            for side in [Side::A, Side::B] {
+                let course = connection.course(side);
+                facts.unfilled.0 += u64::from(course.unfilled);
+                facts.oversize.0 += u64::from(course.oversize.count);
+                facts.oversize.1 = earlier(facts.oversize.1, course.oversize.first());
+                facts.unseen.0 += course.loss.unseen_bytes;
+                facts.unseen.1 += u64::from(course.loss.unseen_bytes > 0);
+                facts.copies += connection.tally.side(side).trouble().hardware_duplicates;
+            }
+            findings::of_connection(connection, end).into_iter().for_each(|finding| collection.add(finding));
+            visit(connection);
+        });
+        findings::of_capture(&facts).into_iter().for_each(|finding| collection.add(finding));
+        collection
+    }
+}
+
+fn earlier(known: Option<u64>, other: Option<u64>) -> Option<u64> {
+    known.into_iter().chain(other).min()
+}
+
+impl Totals {
+    #[cold]
+    fn pass(&mut self, other: &Other) {
+        let name = match other {
+            Other::Malformed(_) => "malformed".to_owned(),
+            Other::Cut { .. } => "cut before TCP".to_owned(),
+            other => other.to_string(),
+        };
+        if self.others.len() < 256 || self.others.contains_key(&name) {
+            *self.others.entry(name).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The segment itself.
+
+use super::ip::Ip;
+use super::layers::Layers;
+use super::{Found, IcmpError, Walk};
+use crate::analysis::segment::{Checksum, Segment};
+use crate::wire::tcp::TCP_HEADER;
+use crate::wire::{Protocol, TcpOptions, TcpPacket, checksum};
+
+/// A TCP segment as it was found in a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Tcp<'a> {
+    /// The segment. What was not captured of its fixed header is 0.
+    pub segment: Segment<'a>,
+    /// What was passed on the way to it.
+    pub layers: Layers,
+    /// Bytes of the fixed header that were captured, 4 to 20. Ports are always there.
+    pub captured_header: u8,
+    /// The header's length as its data offset says it, in bytes; below 20 it is damaged, and there is no payload.
+    pub header_len: u8,
+    /// False where `segment.len` is no more than a lower bound: in the first fragment of a datagram that cannot be put
+    /// together, in the quote of an ICMP error, and where the header claims to be longer than the segment.
+    pub length_known: bool,
+}
+
+impl Tcp<'_> {
+    /// Bytes of the fixed header up to and with the window.
+    const THROUGH_WINDOW: u8 = 16;
+
+    /// True when sequence numbers, flags and window were captured: what Wireshark needs to count the segment to a
+    /// stream.
+    pub fn readable(&self) -> bool {
+        self.captured_header >= Self::THROUGH_WINDOW
+    }
+}
+
+/// Fewer bytes of a segment tell nothing: the ports.
+const PORTS: usize = 4;
+
+/// Reads the segment that the walk came to.
+#[inline]
+pub(super) fn tcp<'a>(walk: &Walk<'a>) -> Found<'a> {
+    let bytes = walk.rest;
+    let data = bytes.data();
+    let mut padded = [0; TCP_HEADER];
+    let (fixed, captured) = match data.first_chunk::<TCP_HEADER>() {
+        Some(fixed) => (fixed, TCP_HEADER),
+        None if data.len() < PORTS => return Found::Other(bytes.missing(PORTS, "TCP ports")),
+        None => {
+            for (space, byte) in padded.iter_mut().zip(data) {
+                *space = *byte;
+            }
+            (&padded, data.len())
+        }
+    };
+    match walk.quote {
+        None => Found::Tcp(segment(walk, fixed, captured)),
+        Some((kind, from)) => {
+            let quoted = segment(walk, fixed, captured);
+            Found::IcmpError(IcmpError { kind, from, quoted })
+        }
+    }
+}
+
+/// The segment with this fixed header, of which `captured` bytes are real.
+#[inline]
+fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tcp<'a> {
+    let (ip, bytes) = (&walk.ip, walk.rest);
+    let data = bytes.data();
+    let fields = TcpPacket::read(fixed, TCP_HEADER);
+    let offset = usize::from(fixed[12] >> 4) * 4;
+    // A header that claims to be longer than the segment leaves nothing that could be payload.
+    let len = bytes.len().checked_sub(offset);
+    let damaged = offset < TCP_HEADER;
+    let option_bytes = data.get(TCP_HEADER..offset.min(data.len())).unwrap_or_default();
+    // Of a part, or of a quote that ends before the segment does, nothing can be said.
+    let whole = bytes.complete() && captured == TCP_HEADER && !walk.fragment && walk.quote.is_none();
+    let segment = Segment {
+        frame: walk.number,
+        time: walk.time,
+        src: ip.src,
+        dst: ip.dst,
+        ttl: ip.ttl,
+        ecn: ip.ecn,
+        ip_id: ip.id,
+        dont_fragment: ip.dont_fragment,
+        header: fields.header,
+        reserved: fixed[12] & 0x0f,
+        options: if option_bytes.is_empty() { TcpOptions::default() } else { TcpOptions::parse(option_bytes) },
+        option_bytes,
+        len: len.unwrap_or(0) as u32,
+        payload: if damaged { &[] } else { data.get(offset..).unwrap_or_default() },
+        checksum: if walk.verify_checksums && whole { verify(ip, data, fields.checksum) } else { Checksum::Unknown },
+        quoted: walk.quote.is_some(),
+    };
+    Tcp {
+        segment,
+        layers: walk.layers,
+        captured_header: captured as u8,
+        header_len: offset as u8,
+        length_known: len.is_some() && !walk.fragment && walk.quote.is_none(),
+    }
+}
+
+/// Checks the checksum over the whole segment.
+#[inline]
+fn verify(ip: &Ip, bytes: &[u8], found: u16) -> Checksum {
+    let pseudo = checksum::pseudo_header(ip.src, ip.dst, Protocol::TCP.0, bytes.len());
+    let mut sum = pseudo;
+    sum.add(bytes);
+    // Segmentation offload adds the length of each part later, so some hosts leave it out (as in RFC 9293
+    // section 3.1, but for a length of 0).
+    let without_length = || checksum::pseudo_header(ip.src, ip.dst, Protocol::TCP.0, 0);
+    if sum.finish() == 0 {
+        Checksum::Good
+    } else if found == !pseudo.finish() || found == !without_length().finish() {
+        Checksum::Unfilled
+    } else {
+        Checksum::Bad
+    }
+}

@@ -1,0 +1,145 @@
+//! How a connection ended, and what TCP does not allow.
+
+use super::{Report, Severity, times};
+use crate::analysis::connection::Reset;
+use crate::analysis::segment::Side;
+use crate::analysis::sequence::time;
+use crate::analysis::states::Illegal;
+use crate::tcp::State;
+
+/// Looks at resets and at segments out of place.
+pub fn find(report: &mut Report<'_>) {
+    resets(report);
+    illegal(report);
+    half_closed(report);
+}
+
+fn resets(report: &mut Report<'_>) {
+    let connection = report.connection;
+    if matches!(connection.history.state(), "REJ") {
+        return;
+    }
+    let Some(reset) = connection.resets.first().copied() else { return };
+    let (name, peer) = (report.name(reset.side), report.name(reset.side.other()));
+    let closed = |side| connection.history.closed_by(side);
+    let both = closed(Side::A) && closed(Side::B);
+    let data: u64 = connection.courses.iter().map(|course| course.bytes).sum();
+    let age = time(reset.time.since(connection.first.1).as_nanos() as u64);
+    let (why, severity, advice) = why(&reset, both, closed(reset.side), closed(reset.side.other()), data);
+    let text = format!("{name} reset the connection after {age}: {why}");
+    let text = text.replace("PEER", &peer);
+    report.add(severity, "reset", 500_000_000, text, &[reset.frame], advice);
+    if let (seen, Some(usual)) = reset.ttl
+        && seen.abs_diff(usual) > 4
+    {
+        let text = format!("the reset came with a time to live of {seen}, but packets of {name} have {usual}");
+        let advice = "a box in between sent it in that end's name: a firewall, a proxy or a censor";
+        report.add(Severity::Warning, "forged_reset", 500_000_000, text, &[reset.frame], advice);
+    }
+}
+
+/// What a reset at this point means.
+fn why(
+    reset: &Reset,
+    both_closed: bool,
+    own_closed: bool,
+    peer_closed: bool,
+    data: u64,
+) -> (String, Severity, &'static str) {
+    if both_closed || own_closed && peer_closed {
+        return ("both ends had closed it".into(), Severity::Note, "");
+    }
+    match reset.state {
+        Some(State::SynSent | State::Closed) => (
+            "it got an answer that did not fit its own request".into(),
+            Severity::Warning,
+            "an old connection between the same ports may still exist on one side",
+        ),
+        None | Some(State::Listen) => (
+            "it does not know this connection, which is open for PEER only (half-open)".into(),
+            Severity::Error,
+            "that host was restarted, or a firewall or load balancer lost the connection: see idle times before",
+        ),
+        _ if own_closed => (
+            "it had closed its side and then got more data".into(),
+            Severity::Warning,
+            "its application closed while PEER was still sending: data may be lost",
+        ),
+        _ if reset.unacknowledged => (
+            "it had not taken all data of PEER".into(),
+            Severity::Error,
+            "its application ended or closed with data unread (or with SO_LINGER 0)",
+        ),
+        _ if peer_closed => (
+            "PEER had closed, and this is how it closed, too".into(),
+            Severity::Note,
+            "some programs end connections with a reset to save the wait of TIME-WAIT",
+        ),
+        _ if data == 0 => {
+            ("right after opening, with no data".into(), Severity::Note, "probes and health checks do that")
+        }
+        _ if reset.after > 10_000_000_000 => (
+            format!("nothing had passed for {}", time(reset.after)),
+            Severity::Error,
+            "a timeout of the application or of a box in between: use keep-alives, or a longer timeout",
+        ),
+        _ => (
+            "neither end had closed".into(),
+            Severity::Warning,
+            "its application ended, or it closed with SO_LINGER 0; a box in between can send resets, too",
+        ),
+    }
+}
+
+fn illegal(report: &mut Report<'_>) {
+    for (illegal, side, seen) in &report.connection.illegal {
+        let severity = match illegal {
+            // Where the capture lacks an acknowledgment, data seems to be beyond the window.
+            Illegal::BeyondWindow => Severity::Note,
+            Illegal::Shrunk | Illegal::Reset | Illegal::NoTimestamps | Illegal::AfterReset => Severity::Note,
+            _ => Severity::Warning,
+        };
+        let text = format!(
+            "{} did what TCP forbids, {}: {illegal} ({})",
+            report.name(*side),
+            times(seen.count),
+            illegal.clause()
+        );
+        report.add(severity, "protocol", u64::from(seen.count), text, seen.frames(), "");
+    }
+}
+
+fn half_closed(report: &mut Report<'_>) {
+    let connection = report.connection;
+    if !connection.resets.is_empty() {
+        return;
+    }
+    for side in [Side::A, Side::B] {
+        let repeats = connection.course(side).loss.fin;
+        let open = connection.history.closed_by(side) && !connection.history.closed_by(side.other());
+        let waited = report.end.since(connection.last.1).as_nanos() as u64;
+        let acknowledged = !matches!(connection.states.state(side), Some(State::FinWait1 | State::LastAck));
+        if open && !acknowledged && (repeats.count > 0 || waited > 5_000_000_000) {
+            let text = format!(
+                "{} closed, and {} did not acknowledge it in {}{}",
+                report.name(side),
+                report.name(side.other()),
+                time(waited),
+                if repeats.count > 0 {
+                    format!(", though it was told {}", times(repeats.count + 1))
+                } else {
+                    String::new()
+                }
+            );
+            let frames = repeats.frames().to_vec();
+            report.add(
+                Severity::Warning,
+                "half_closed",
+                waited,
+                text,
+                &frames,
+                "the other end, or the path to it, is gone",
+            );
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What a person should know of a connection: sentences, worst first, with the frames that prove them and what to do.
+//!
+//! | file       | subject |
+//! |------------|---------|
+//! | `opening`  | SYNs that were lost, refused or not answered; options that changed on the way |
+//! | `recovery` | loss, needless retransmissions, reordering, black holes |
+//! | `pace`     | closed and small windows, pauses, delayed acknowledgments |
+//! | `ending`   | resets, segments that TCP forbids |
+//! | `capture`  | what the capture itself lacks or distorts |
+
+mod capture;
+mod ending;
+mod opening;
+mod pace;
+mod recovery;
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::connection::{Connection, Course};
+use super::segment::Side;
+use crate::time::Time;
+
+pub use capture::{CaptureFacts, of_capture};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// It costs something.
+    Warning,
+    /// It broke something, or made it slow.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// Something found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A word for programs: `loss`, `zero_window`, and so on.
+    pub kind: &'static str,
+    /// The connection, where it is about one.
+    pub stream: Option<u32>,
+    /// What happened.
+    pub text: String,
+    /// The frames that prove it, the first few.
+    pub frames: Vec<u64>,
+    /// What to do about it; empty when there is nothing to do.
+    pub advice: String,
+    /// What it cost, in nanoseconds, or another measure of weight among findings of one kind.
+    pub cost: u64,
+}
+
+/// Collects what is found of one connection.
+struct Report<'a> {
+    connection: &'a Connection,
+    /// When the capture ended.
+    end: Time,
+    found: Vec<Finding>,
+}
+
+impl Report<'_> {
+    fn add(
+        &mut self,
+        severity: Severity,
+        kind: &'static str,
+        cost: u64,
+        text: String,
+        frames: &[u64],
+        advice: impl Into<String>,
+    ) {
+        let mut frames = frames.to_vec();
+        frames.dedup();
+        let stream = Some(self.connection.stream);
+        self.found.push(Finding { severity, kind, stream, text, frames, advice: advice.into(), cost });
+    }
+
+    fn name(&self, side: Side) -> String {
+        self.connection.end(side).to_string()
+    }
+
+    fn course(&self, side: Side) -> &Course {
+        self.connection.course(side)
+    }
+}
+
+/// What there is to say of one connection in a capture that ended at `end`.
+pub fn of_connection(connection: &Connection, end: Time) -> Vec<Finding> {
+    let mut report = Report { connection, end, found: Vec::new() };
+    opening::find(&mut report);
+    for side in [Side::A, Side::B] {
+        recovery::find(&mut report, side);
+        pace::find(&mut report, side);
+    }
+    ending::find(&mut report);
+    report.found
+}
+
+/// Findings of one kind that are told one by one; of more, only the number.
+const TOLD: usize = 3;
+
+/// Findings of many connections, as they come: of each kind the worst are kept and the rest counted, so that a capture
+/// with a million broken connections has a report of a page.
+#[derive(Default)]
+pub struct Collection {
+    kinds: BTreeMap<(Severity, &'static str), Kind>,
+}
+
+#[derive(Default)]
+struct Kind {
+    worst: Vec<Finding>,
+    count: u64,
+    cost: u64,
+}
+
+impl Collection {
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        let kind = self.kinds.entry((finding.severity, finding.kind)).or_default();
+        kind.count += 1;
+        kind.cost = kind.cost.saturating_add(finding.cost);
+        let at = kind.worst.partition_point(|known| known.cost >= finding.cost);
+        if at < TOLD {
+            kind.worst.insert(at, finding);
+            kind.worst.truncate(TOLD);
+        }
+    }
+
+    /// Leaves out what `wanted` does not want.
+    pub fn keep(&mut self, wanted: impl Fn(&Finding) -> bool) {
+        for kind in self.kinds.values_mut() {
+            let before = kind.worst.len();
+            kind.worst.retain(&wanted);
+            kind.count -= (before - kind.worst.len()) as u64;
+        }
+        self.kinds.retain(|_, kind| !kind.worst.is_empty());
+    }
+
+    /// Whether there is anything above a note.
+    pub fn is_serious(&self) -> bool {
+        self.kinds.keys().any(|(severity, _)| *severity > Severity::Note)
+    }
+
+    /// Findings of each severity: errors, warnings, notes.
+    pub fn counts(&self) -> [u64; 3] {
+        let of =
+            |severity| self.kinds.iter().filter(|((known, _), _)| *known == severity).map(|(_, kind)| kind.count).sum();
+        [of(Severity::Error), of(Severity::Warning), of(Severity::Note)]
+    }
+
+    /// All findings that are told, the worst first, each kind together; the last of a kind says how many more there are.
+    pub fn told(&self) -> Vec<(&Finding, u64)> {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(key, kind)| Reverse((key.0, kind.cost)));
+        kinds
+            .into_iter()
+            .flat_map(|(_, kind)| {
+                let last = kind.worst.len().saturating_sub(1);
+                let more = kind.count - kind.worst.len() as u64;
+                kind.worst.iter().enumerate().map(move |(at, finding)| (finding, if at == last { more } else { 0 }))
+            })
+            .collect()
+    }
+}
+
+/// `1 segment`, `2 segments`.
+fn many(count: impl Into<u64>, what: &str) -> String {
+    match count.into() {
+        1 => format!("1 {what}"),
+        count => format!("{} {what}s", grouped(count)),
+    }
+}
+
+/// How often: `once`, `twice`, `3 times`.
+fn times(count: impl Into<u64>) -> String {
+    match count.into() {
+        1 => "once".into(),
+        2 => "twice".into(),
+        count => format!("{} times", grouped(count)),
+    }
+}
+
+/// A number with its thousands apart.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A part of a whole in percent.
+fn percent(part: u64, whole: u64) -> String {
+    let percent = part as f64 * 100.0 / whole.max(1) as f64;
+    if percent >= 10.0 {
+        format!("{percent:.0} %")
+    } else if percent >= 0.1 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.2} %")
+    }
+}
+
+/// Bits per second in the unit that suits it.
+pub fn rate(bits: f64) -> String {
+    match bits {
+        bits if bits >= 1e9 => format!("{:.2} Gbit/s", bits / 1e9),
+        bits if bits >= 1e6 => format!("{:.2} Mbit/s", bits / 1e6),
+        bits if bits >= 1e3 => format!("{:.1} kbit/s", bits / 1e3),
+        bits => format!("{bits:.0} bit/s"),
+    }
+}

@@ -1,0 +1,282 @@
+//! What one direction lost, how its sender recovered, and what it sent without need.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::seen::{Seen, Spans};
+use super::segment::Segment;
+use super::sequence::{Direction, Marks, Verdict};
+use crate::time::Time;
+use crate::wire::SeqNum;
+
+/// No sender in use retransmits on a timer sooner than this (Linux, Windows, macOS: 200 ms and more).
+const LEAST_RTO: u64 = 180_000_000;
+/// Retransmissions that wait for proof that they were needed, or not.
+const WATCHED: usize = 32;
+
+/// Why a sender sent something again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// Its timer went off (RFC 6298).
+    Timeout,
+    /// Acknowledgments told of the loss (RFC 5681, RFC 6675, RFC 8985).
+    Fast,
+    /// A probe of the last segment before the timer (RFC 8985 section 7).
+    TailProbe,
+}
+
+/// A retransmission that waits for proof.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Watched {
+    seq: SeqNum,
+    end: SeqNum,
+    /// TSval, where there are timestamps.
+    value: Option<u32>,
+    frame: u64,
+    time: Time,
+}
+
+/// Losses and recoveries of one direction. Frames are those that prove each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Loss {
+    /// Retransmissions when the timer went off; spans are from the first transmission.
+    pub timeouts: Spans,
+    /// Retransmissions that acknowledgments called for.
+    pub fast: Seen,
+    /// Tail loss probes.
+    pub tail: Seen,
+    /// Retransmissions that were not needed, proved by a duplicate SACK (RFC 2883).
+    pub spurious_by_dsack: Seen,
+    /// The same, proved by the timestamp that the acknowledgment echoes (RFC 3522).
+    pub spurious_by_timestamp: Seen,
+    /// Sent again though the capture shows its acknowledgment.
+    pub after_ack: Seen,
+    /// SYNs sent again; spans are from the first.
+    pub syn: Spans,
+    /// FINs without data sent again.
+    pub fin: Seen,
+    /// Payload bytes sent again.
+    pub bytes: u64,
+    /// Segments that came late, and how late.
+    pub reordered: Spans,
+    /// The most bytes that a late segment was behind.
+    pub reordered_bytes: u32,
+    /// Gaps in what was captured, filled or not.
+    pub gaps: Seen,
+    /// Acknowledged and never captured.
+    pub unseen: Seen,
+    /// Bytes of these.
+    pub unseen_bytes: u64,
+    /// The receiver took back what it had sacked (RFC 2018 section 8).
+    pub reneged: Seen,
+    /// Full segments sent again without success while smaller ones came through.
+    pub black_hole: Seen,
+    /// The last end of recovery: losses before it belong to one event.
+    recover: Option<SeqNum>,
+    /// Events of loss: recoveries, however many segments each had to repair.
+    pub events: u32,
+    watched: VecDeque<Watched>,
+    /// What the receiver has sacked and not yet acknowledged, the latest few blocks.
+    sacked: VecDeque<(SeqNum, SeqNum)>,
+    /// The segment that is sent again and again.
+    stuck: Option<(SeqNum, u32)>,
+}
+
+impl Loss {
+    /// All retransmissions of data.
+    pub fn retransmissions(&self) -> u32 {
+        self.timeouts.seen.count + self.fast.count + self.tail.count + self.after_ack.count
+    }
+
+    /// Retransmissions that nothing shows to have been needless.
+    pub fn lost(&self) -> u32 {
+        let needless = self.spurious_by_dsack.count.max(self.spurious_by_timestamp.count);
+        (self.timeouts.seen.count + self.fast.count + self.tail.count).saturating_sub(needless)
+    }
+
+    /// Retransmissions that were proved needless.
+    pub fn spurious(&self) -> u32 {
+        self.spurious_by_dsack.count.max(self.spurious_by_timestamp.count).max(self.after_ack.count)
+    }
+
+    /// Data was sent again and is not yet acknowledged.
+    pub fn recovering(&self) -> bool {
+        self.recover.is_some()
+    }
+
+    /// A segment of this direction. `own` and `peer` are what was known before it, `largest` the largest payload so far.
+    pub fn on_sent(
+        &mut self,
+        segment: &Segment<'_>,
+        verdict: &Verdict,
+        own: &Direction,
+        peer: &Direction,
+        largest: u32,
+    ) {
+        let (marks, frame) = (verdict.marks, segment.frame);
+        let flags = segment.header.flags;
+        if marks.contains(Marks::LOST_SEGMENT) {
+            self.gaps.add(frame);
+        }
+        if marks.contains(Marks::OUT_OF_ORDER) {
+            let late = segment.time.since(own.next_seq_time()).as_nanos() as u64;
+            self.reordered.add(late, frame, frame);
+            let behind = own.next_seq().map_or(0, |next| next.0.wrapping_sub(segment.header.seq.0));
+            self.reordered_bytes = self.reordered_bytes.max(behind);
+        }
+        let again = Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION;
+        if !marks.intersects(again) {
+            return;
+        }
+        if flags.syn() {
+            let since = verdict.rto.unwrap_or(super::sequence::Since { frame, nanos: 0 });
+            return self.syn.add(since.nanos, since.frame, frame);
+        }
+        if segment.len == 0 {
+            return self.fin.add(frame);
+        }
+        self.bytes += u64::from(segment.len);
+        let (seq, end) = (segment.header.seq, segment.header.seq + segment.len);
+        if marks.contains(Marks::SPURIOUS_RETRANSMISSION) {
+            return self.after_ack.add(frame);
+        }
+        match cause(segment, verdict, own, peer) {
+            Cause::Timeout => {
+                let first = verdict.rto.unwrap_or(super::sequence::Since { frame, nanos: 0 });
+                self.timeouts.add(first.nanos, first.frame, frame);
+            }
+            Cause::Fast => self.fast.add(frame),
+            Cause::TailProbe => self.tail.add(frame),
+        }
+        if self.recover.is_none() {
+            self.recover = own.next_seq();
+            self.events += 1;
+        }
+        if self.watched.len() == WATCHED {
+            self.watched.pop_front();
+        }
+        let value = segment.options.timestamps.map(|(value, _)| value);
+        self.watched.push_back(Watched { seq, end, value, frame, time: segment.time });
+        let times = match self.stuck {
+            Some((stuck, times)) if stuck == seq => times + 1,
+            _ => 1,
+        };
+        self.stuck = Some((seq, times));
+        // Full-sized, three times in vain: smaller ones opened the connection.
+        if times >= 3 && segment.len >= largest && segment.len > 536 {
+            self.black_hole.add(frame);
+        }
+    }
+
+    /// A segment of the other end: what its acknowledgment proves.
+    #[inline]
+    pub fn on_acknowledged(&mut self, segment: &Segment<'_>, verdict: &Verdict) {
+        if verdict.unseen > 0 {
+            self.unseen.add(segment.frame);
+            self.unseen_bytes += u64::from(verdict.unseen);
+        }
+        if !segment.header.flags.ack() {
+            return;
+        }
+        if self.recover.is_none()
+            && self.watched.is_empty()
+            && self.sacked.is_empty()
+            && segment.options.sack.is_empty()
+        {
+            return;
+        }
+        let ack = segment.header.ack;
+        if self.stuck.is_some_and(|(seq, _)| ack.after(seq)) {
+            self.stuck = None;
+        }
+        self.prove(segment, verdict);
+        self.watch_sack(segment, verdict);
+        if self.recover.is_some_and(|recover| ack.at_or_after(recover)) {
+            self.recover = None;
+        }
+    }
+
+    /// Whether retransmissions were needed: a duplicate SACK, or an echo of a time before them, says no.
+    fn prove(&mut self, segment: &Segment<'_>, verdict: &Verdict) {
+        let ack = segment.header.ack;
+        if verdict.dsack
+            && let Some(block) = segment.options.sack.as_slice().first()
+            && let Some(at) = self
+                .watched
+                .iter()
+                .position(|again| again.seq.at_or_after(block.left) && again.end.at_or_before(block.right))
+            && let Some(again) = self.watched.remove(at)
+        {
+            self.spurious_by_dsack.add(again.frame);
+        }
+        let echo = segment.options.timestamps.map(|(_, echo)| echo);
+        while let Some(again) = self.watched.front().filter(|again| ack.at_or_after(again.end)).copied() {
+            // An acknowledgment that came sooner than any packet could travel twice was under way before, too; but only
+            // the echo proves it.
+            let earlier = echo.zip(again.value).is_some_and(|(echo, value)| (echo.wrapping_sub(value) as i32) < 0);
+            if earlier {
+                self.spurious_by_timestamp.add(again.frame);
+            }
+            // A duplicate SACK for it comes a round trip later: it is kept a little.
+            if earlier || segment.time.since(again.time).as_secs() >= 1 || self.watched.len() == WATCHED {
+                self.watched.pop_front();
+            } else {
+                if let Some(front) = self.watched.front_mut() {
+                    front.value = None;
+                }
+                break;
+            }
+        }
+    }
+
+    fn watch_sack(&mut self, segment: &Segment<'_>, verdict: &Verdict) {
+        let ack = segment.header.ack;
+        // An acknowledgment within a block that was sacked: its receiver no longer has the rest.
+        if self.sacked.iter().any(|(left, right)| ack.at_or_after(*left) && ack.before(*right)) {
+            let again = segment.options.sack.as_slice().iter();
+            if !again.clone().any(|block| block.left.at_or_before(ack)) && segment.options.sack.is_empty() {
+                self.reneged.add(segment.frame);
+                self.sacked.clear();
+            }
+        }
+        self.sacked.retain(|(_, right)| ack.before(*right));
+        for block in segment.options.sack.as_slice().iter().skip(usize::from(verdict.dsack)) {
+            if block.left.after(ack) && block.right.after(block.left) {
+                self.sacked.retain(|(left, right)| block.right.before(*left) || block.left.after(*right));
+                if self.sacked.len() == 4 {
+                    self.sacked.pop_front();
+                }
+                self.sacked.push_back((block.left, block.right));
+            }
+        }
+    }
+
+    /// Drops what only a running connection needs.
+    pub fn rest(&mut self) {
+        self.watched = VecDeque::new();
+        self.sacked = VecDeque::new();
+    }
+}
+
+/// Why a segment was sent again. Timers fire after long silence of the other end, for the first segment that is
+/// outstanding; probes take the last one; everything else follows news of a loss.
+fn cause(segment: &Segment<'_>, verdict: &Verdict, own: &Direction, peer: &Direction) -> Cause {
+    if verdict.marks.contains(Marks::FAST_RETRANSMISSION) {
+        return Cause::Fast;
+    }
+    let seq = segment.header.seq;
+    let waited = verdict.rto.map_or(0, |first| first.nanos);
+    let told =
+        peer.duplicates() >= 2 || peer.sack_blocks().iter().any(|block| block.left.at_or_after(seq + segment.len));
+    let quiet = segment.time.since(peer.last_time()).as_nanos() as u64;
+    let first = peer.last_ack().is_none_or(|ack| seq.at_or_before(ack));
+    let last = own.next_seq().is_some_and(|next| next.at_or_before(seq + segment.len));
+    if told && quiet < LEAST_RTO {
+        return Cause::Fast;
+    }
+    if last && (!first || waited < LEAST_RTO) {
+        return Cause::TailProbe;
+    }
+    if waited >= LEAST_RTO && (quiet >= LEAST_RTO / 2 || first) { Cause::Timeout } else { Cause::Fast }
+}

@@ -1,0 +1,328 @@
+//! All connections of a capture, in bounded memory.
+//!
+//! Few connections are busy at a time. Those that are not rest as their own serialisation, a few hundred bytes, and are
+//! taken up again when a segment comes. Past a limit the least interesting are given up: they are counted, not lost
+//! sight of.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use super::connection::{Address, Connection};
+use super::segment::{Segment, Side};
+
+/// Connections that are kept ready for the next segment.
+const READY: usize = 2048;
+
+/// What a connection is found by: both ends, the lower first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    V4(u128),
+    V6(u128, u128, u32),
+}
+
+impl Key {
+    fn new(one: Address, other: Address) -> Key {
+        let (low, high) = if (one.ip, one.port) <= (other.ip, other.port) { (one, other) } else { (other, one) };
+        let ports = u32::from(low.port) << 16 | u32::from(high.port);
+        match (low.ip, high.ip) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => {
+                Key::V4(u128::from(low.to_bits()) << 64 | u128::from(high.to_bits()) << 32 | u128::from(ports))
+            }
+            (low, high) => Key::V6(bits(low), bits(high), ports),
+        }
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+enum State {
+    Ready(Box<Connection>),
+    Resting(Box<[u8]>),
+    Free,
+}
+
+struct Slot {
+    key: Key,
+    state: State,
+    /// Used since it was last looked at.
+    recent: bool,
+    /// Who is given up first.
+    interest: Interest,
+}
+
+/// How much a connection has to tell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Interest {
+    /// A knock at most.
+    Knock,
+    /// Short.
+    Short,
+    /// Anything else.
+    Full,
+}
+
+/// Connections that were given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// How many.
+    pub connections: u64,
+    /// Their packets.
+    pub packets: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+}
+
+/// All connections of a capture.
+pub struct Streams {
+    index: HashMap<Key, u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    ready: VecDeque<u32>,
+    most: usize,
+    opened: u32,
+    merged: Merged,
+    /// Where the search for something to give up goes on.
+    hand: usize,
+    last: Option<(Key, u32)>,
+}
+
+/// A segment's place.
+pub struct Place<'a> {
+    /// Its connection.
+    pub connection: &'a mut Connection,
+    /// Its sender.
+    pub side: Side,
+    /// It opens a connection between ports that had one before.
+    pub reused: bool,
+}
+
+impl Streams {
+    /// Room for `most` connections.
+    pub fn new(most: usize) -> Self {
+        Streams {
+            index: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            ready: VecDeque::new(),
+            most: most.max(READY),
+            opened: 0,
+            merged: Merged::default(),
+            hand: 0,
+            last: None,
+        }
+    }
+
+    /// The connection of a segment, a new one where there is none or where a SYN opens one between the same ports.
+    #[inline]
+    pub fn place(&mut self, segment: &Segment<'_>) -> Place<'_> {
+        let header = &segment.header;
+        let source = Address { ip: segment.src, port: header.src_port };
+        let key = Key::new(source, Address { ip: segment.dst, port: header.dst_port });
+        let found = match self.last {
+            Some((last, slot)) if last == key => Some(slot),
+            _ => self.index.get(&key).copied(),
+        };
+        let mut reused = false;
+        let slot = match found {
+            Some(slot) if self.wake(slot) => {
+                reused = header.flags.syn() && !segment.quoted && self.is_reused(slot, source, segment);
+                if reused { self.open(key, segment) } else { slot }
+            }
+            _ => self.open(key, segment),
+        };
+        self.last = Some((key, slot));
+        let slot = self.slots.get_mut(slot as usize);
+        let Some(Slot { state: State::Ready(connection), recent, interest, .. }) = slot else {
+            unreachable!("a slot that was opened or woken is ready");
+        };
+        *recent = true;
+        let packets: u64 = connection.courses.iter().map(|course| course.packets).sum();
+        *interest = match packets {
+            0..3 => Interest::Knock,
+            3..20 => Interest::Short,
+            _ => Interest::Full,
+        };
+        let side = connection.side_of(source);
+        Place { connection, side, reused }
+    }
+
+    /// The connection between two ends, if it is known.
+    pub fn find(&mut self, one: Address, other: Address) -> Option<&mut Connection> {
+        let slot = *self.index.get(&Key::new(one, other))?;
+        if !self.wake(slot) {
+            return None;
+        }
+        match self.slots.get_mut(slot as usize) {
+            Some(Slot { state: State::Ready(connection), .. }) => Some(connection),
+            _ => None,
+        }
+    }
+
+    fn is_reused(&self, slot: u32, source: Address, segment: &Segment<'_>) -> bool {
+        match self.slots.get(slot as usize) {
+            Some(Slot { state: State::Ready(connection), .. }) => {
+                connection.sequence.is_reused_by(connection.side_of(source), segment.header.seq)
+            }
+            _ => false,
+        }
+    }
+
+    fn open(&mut self, key: Key, segment: &Segment<'_>) -> u32 {
+        if self.slots.len() - self.free.len() >= self.most {
+            self.give_up();
+        }
+        let connection = Box::new(Connection::new(self.opened, segment));
+        self.opened = self.opened.wrapping_add(1);
+        let slot = Slot { key, state: State::Ready(connection), recent: true, interest: Interest::Knock };
+        let at = match self.free.pop() {
+            Some(at) => {
+                if let Some(space) = self.slots.get_mut(at as usize) {
+                    *space = slot;
+                }
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.index.insert(key, at);
+        self.make_ready(at);
+        at
+    }
+
+    /// Makes a connection ready; false when there is none.
+    #[inline]
+    fn wake(&mut self, at: u32) -> bool {
+        let Some(slot) = self.slots.get_mut(at as usize) else { return false };
+        match &slot.state {
+            State::Ready(_) => true,
+            State::Free => false,
+            State::Resting(bytes) => {
+                let Some(connection) = unpack(bytes) else { return false };
+                slot.state = State::Ready(Box::new(connection));
+                self.make_ready(at);
+                true
+            }
+        }
+    }
+
+    /// Notes that a connection is ready; the one that was idle longest goes to rest.
+    fn make_ready(&mut self, at: u32) {
+        self.ready.push_back(at);
+        while self.ready.len() > READY {
+            let Some(oldest) = self.ready.pop_front() else { return };
+            let Some(slot) = self.slots.get_mut(oldest as usize) else { continue };
+            if slot.recent || oldest == at {
+                slot.recent = oldest == at;
+                self.ready.push_back(oldest);
+                continue;
+            }
+            if let State::Ready(connection) = &mut slot.state {
+                if connection.is_over() {
+                    connection.rest();
+                }
+                slot.state = State::Resting(pack(connection));
+            }
+        }
+    }
+
+    /// Gives up one connection at rest: the first that is found of the least interest.
+    fn give_up(&mut self) {
+        for wanted in [Interest::Knock, Interest::Short, Interest::Full] {
+            for _ in 0..self.slots.len() {
+                self.hand = (self.hand + 1) % self.slots.len();
+                let Some(slot) = self.slots.get_mut(self.hand) else { return };
+                if slot.interest > wanted || !matches!(slot.state, State::Resting(_)) {
+                    continue;
+                }
+                let State::Resting(bytes) = std::mem::replace(&mut slot.state, State::Free) else { return };
+                let key = slot.key;
+                if self.index.get(&key) == Some(&(self.hand as u32)) {
+                    self.index.remove(&key);
+                    self.last = None;
+                }
+                self.free.push(self.hand as u32);
+                if let Some(connection) = unpack(&bytes) {
+                    self.merged.connections += 1;
+                    self.merged.packets += connection.courses.iter().map(|course| course.packets).sum::<u64>();
+                    self.merged.bytes += connection.courses.iter().map(|course| course.bytes).sum::<u64>();
+                }
+                return;
+            }
+        }
+    }
+
+    /// How many connections there were.
+    pub fn opened(&self) -> u32 {
+        self.opened
+    }
+
+    /// What was given up.
+    pub fn merged(&self) -> Merged {
+        self.merged
+    }
+
+    /// Hands every connection to `visit`, each as it would be if it were ready.
+    pub fn for_each(&self, mut visit: impl FnMut(&Connection)) {
+        for slot in &self.slots {
+            match &slot.state {
+                State::Ready(connection) => visit(connection),
+                State::Resting(bytes) => {
+                    if let Some(connection) = unpack(bytes) {
+                        visit(&connection);
+                    }
+                }
+                State::Free => {}
+            }
+        }
+    }
+
+    /// The largest record of a connection that is over, and the mean of all at rest, in bytes.
+    pub fn resting_sizes(&self) -> (usize, usize) {
+        let sizes = self.slots.iter().filter_map(|slot| match &slot.state {
+            State::Resting(bytes) => Some(bytes.len()),
+            _ => None,
+        });
+        let (count, sum, largest) = sizes.fold((0, 0, 0), |(count, sum, largest): (usize, usize, usize), size| {
+            (count + 1, sum + size, largest.max(size))
+        });
+        (largest, sum.checked_div(count).unwrap_or(0))
+    }
+}
+
+/// A connection as bytes: its fields as varints, runs of zeros as their length. Most of what is counted never happens.
+fn pack(connection: &Connection) -> Box<[u8]> {
+    // Serialising into memory fails for no value that these types can have.
+    let plain = postcard::to_allocvec(connection).unwrap_or_default();
+    let mut packed = Vec::with_capacity(plain.len() / 2);
+    let mut rest = plain.as_slice();
+    while let Some((&byte, after)) = rest.split_first() {
+        packed.push(byte);
+        rest = after;
+        if byte == 0 {
+            let more = rest.iter().take(255).take_while(|byte| **byte == 0).count();
+            packed.push(more as u8);
+            rest = rest.get(more..).unwrap_or_default();
+        }
+    }
+    packed.into_boxed_slice()
+}
+
+fn unpack(packed: &[u8]) -> Option<Connection> {
+    let mut plain = Vec::with_capacity(packed.len() * 3);
+    let mut bytes = packed.iter();
+    while let Some(&byte) = bytes.next() {
+        plain.push(byte);
+        if byte == 0 {
+            let more = bytes.next().copied().unwrap_or(0);
+            plain.resize(plain.len() + usize::from(more), 0);
+        }
+    }
+    postcard::from_bytes(&plain).ok()
+}
