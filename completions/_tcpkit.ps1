@@ -283,7 +283,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words')
             [CompletionResult]::new('--flow', '--flow', [CompletionResultType]::ParameterName, 'Everything about one connection, by its number')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'One frame, taken apart, with its bytes')
-            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'The bytes of one connection, or of all: files N-a.bin and N-b.bin')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the result to PATH instead of standard output')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort flows by this')

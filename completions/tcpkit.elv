@@ -275,7 +275,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand --filter 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark''s or tcpdump''s words'
             cand --flow 'Everything about one connection, by its number'
             cand --hex 'One frame, taken apart, with its bytes'
-            cand --follow 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin'
+            cand --follow 'The bytes of one connection, or of all: files N-a.bin and N-b.bin'
             cand -o 'Write the result to PATH instead of standard output'
             cand --output 'Write the result to PATH instead of standard output'
             cand --sort 'Sort flows by this'

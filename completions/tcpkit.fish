@@ -257,7 +257,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s i -l interface
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s Y -l filter -d 'Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark\'s or tcpdump\'s words' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l flow -d 'Everything about one connection, by its number' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l hex -d 'One frame, taken apart, with its bytes' -r
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l follow -d 'The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l follow -d 'The bytes of one connection, or of all: files N-a.bin and N-b.bin' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -s o -l output -d 'Write the result to PATH instead of standard output' -r -F
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand inspect" -l sort -d 'Sort flows by this' -r -f -a "bytes\t'Payload, the most first'
 packets\t'Packets, the most first'

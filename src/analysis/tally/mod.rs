@@ -241,7 +241,7 @@ impl SideTally {
             offer.window_scale = true;
             offer.shift = shift;
         }
-        if !segment.header.flags.syn() && !(offer.window_scale && self.offer.window_scale) {
+        if !(segment.header.flags.syn() || offer.window_scale && self.offer.window_scale) {
             offer.shift = 0;
             self.offer.shift = 0;
         }

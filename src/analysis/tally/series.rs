@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_series_keeps_a_minimum_of_zero() {
         let mut series = Series::default();
-        [0, 4000, 8000].map(|time| series.add(time));
+        [0, 4000, 8000].into_iter().for_each(|time| series.add(time));
         assert_eq!((series.count, series.min, series.max), (3, 0, 8000));
         assert_eq!((series.mean(), series.deviation()), (4000.0, 4000.0));
     }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn no_spread_is_claimed_of_two_samples() {
         let mut series = Series::default();
-        [1000, 9000].map(|time| series.add(time));
+        [1000, 9000].into_iter().for_each(|time| series.add(time));
         assert_eq!(series.deviation(), 0.0);
     }
 }

@@ -34,7 +34,7 @@ pub struct InspectArgs {
     /// One frame, taken apart, with its bytes
     #[arg(long, value_name = "N", group = "view")]
     pub hex: Option<u64>,
-    /// The bytes of one connection, or of all: files <N>-a.bin and <N>-b.bin
+    /// The bytes of one connection, or of all: files N-a.bin and N-b.bin
     #[arg(long, value_name = "N|all", value_parser = followed, group = "view")]
     pub follow: Option<Followed>,
     /// Write the result to PATH instead of standard output
