@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::connection::{Address, Connection, IcmpNote};
 use super::dissect::{Dissector, Found, FragmentCounts, Layers, Other};
 use super::findings::{self, CaptureFacts, Collection};
-use super::segment::{Segment, Side};
+use super::segment::{Checksum, Segment, Side};
 use super::sequence::{Before, Verdict};
 use super::states::Illegal;
 use super::streams::Streams;
@@ -113,6 +113,10 @@ impl Analyzer {
         if icmp.is_none() {
             self.totals.segments += 1;
             self.totals.payload += u64::from(segment.len);
+            if segment.checksum == Checksum::Unfilled {
+                self.facts.unfilled.0 += 1;
+                self.facts.unfilled.1.get_or_insert(number);
+            }
         }
         let relative = time.since(first).as_nanos() as u64;
         let packet = |connection, side, verdict, before, illegal, since_last| Packet {
@@ -142,8 +146,8 @@ impl Analyzer {
             return;
         }
         let place = self.streams.place(segment);
-        let since_last = time.since(place.connection.last.1).as_nanos() as u64;
-        let before = (visit.is_some() && tcp.length_known).then(|| place.connection.sequence.before(place.side));
+        let since_last = place.connection.relative(time).since(place.connection.last.1).as_nanos() as u64;
+        let before = (visit.is_some() && tcp.length_known).then(|| place.connection.before(place.side));
         if let Some((what, from)) = icmp {
             place.connection.on_icmp(IcmpNote { frame: number, from, what });
         }
@@ -186,9 +190,8 @@ impl Analyzer {
         self.dissector.reassembled()
     }
 
-    /// Hands every connection to `visit`, and collects what there is to find. `dropped` are the frames that the
-    /// capturing program says it missed.
-    pub fn conclude(&self, dropped: u64, mut visit: impl FnMut(&Connection)) -> Collection {
+    /// Collects what there is to find. `dropped` are the frames that the capturing program says it missed.
+    pub fn conclude(&self, dropped: u64) -> Collection {
         let mut collection = Collection::default();
         let end = self.totals.span.map_or(Time::ZERO, |(_, end)| end);
         let mut facts = CaptureFacts {
@@ -200,18 +203,16 @@ impl Analyzer {
         };
         let fragments = self.fragments();
         facts.incomplete = fragments.waiting + fragments.dropped;
-        self.streams.for_each(|connection| {
+        self.streams.for_each_remarkable(|connection| {
             for side in [Side::A, Side::B] {
                 let course = connection.course(side);
-                facts.unfilled.0 += u64::from(course.unfilled);
-                facts.oversize.0 += u64::from(course.oversize.count);
-                facts.oversize.1 = earlier(facts.oversize.1, course.oversize.first());
-                facts.unseen.0 += course.loss.unseen_bytes;
-                facts.unseen.1 += u64::from(course.loss.unseen_bytes > 0);
+                facts.oversize.0 += u64::from(course.oddities().oversize.count);
+                facts.oversize.1 = earlier(facts.oversize.1, course.oddities().oversize.first());
+                facts.unseen.0 += course.loss().unseen_bytes;
+                facts.unseen.1 += u64::from(course.loss().unseen_bytes > 0);
                 facts.copies += connection.tally.side(side).trouble().hardware_duplicates;
             }
             findings::of_connection(connection, end).into_iter().for_each(|finding| collection.add(finding));
-            visit(connection);
         });
         findings::of_capture(&facts).into_iter().for_each(|finding| collection.add(finding));
         collection

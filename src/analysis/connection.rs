@@ -1,6 +1,7 @@
 //! One connection: everything that is kept of it, segment by segment.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::limits::{Limits, Meeting};
 use super::loss::Loss;
 use super::seen::Seen;
 use super::segment::{Checksum, Segment, Side};
-use super::sequence::{Marks, Scale, Sequence, Verdict};
+use super::sequence::{Before, Marks, Scale, Sequence, Verdict};
 use super::sketch::Sketch;
 use super::states::{Illegal, States, Window};
 use super::tally::Tally;
@@ -44,7 +45,7 @@ impl std::fmt::Display for Address {
 pub struct Offer {
     /// The frame of the first.
     pub frame: u64,
-    /// When.
+    /// When, since the connection's first segment.
     pub time: Time,
     /// Maximum segment size.
     pub mss: Option<u16>,
@@ -71,7 +72,7 @@ pub struct Offer {
 pub struct Reset {
     /// Its frame.
     pub frame: u64,
-    /// When.
+    /// When, since the connection's first segment.
     pub time: Time,
     /// Who sent it.
     pub side: Side,
@@ -105,24 +106,16 @@ pub struct IcmpNote {
 pub struct Course {
     /// What its first SYN offered.
     pub offer: Option<Offer>,
-    /// Losses and recoveries of its data.
-    pub loss: Loss,
+    /// Losses and recoveries of its data; most connections have none.
+    loss: Option<Box<Loss>>,
     /// What kept it back.
     pub limits: Limits,
     /// Round trips of its data (Karn's rule), in nanoseconds.
     pub round_trips: Sketch,
     /// The largest payload.
     pub largest: u32,
-    /// Segments with a checksum that does not fit.
-    pub damaged: Seen,
-    /// Segments whose checksum was left to hardware.
-    pub unfilled: u32,
-    /// Segments larger than the other end's MSS.
-    pub oversize: Seen,
-    /// Keep-alives.
-    pub keep_alives: u32,
-    /// Packets with congestion experienced, and segments that echo it.
-    pub congestion: (u32, u32),
+    /// What is rare.
+    oddities: Option<Box<Oddities>>,
     /// The least and the greatest time to live.
     pub ttl: Option<(u8, u8)>,
     /// Packets.
@@ -131,13 +124,45 @@ pub struct Course {
     pub data_packets: u64,
     /// Payload bytes, repetitions included.
     pub bytes: u64,
+}
+
+/// What few senders do. Frames are those that prove it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Oddities {
+    /// Segments with a checksum that does not fit.
+    pub damaged: Seen,
+    /// Segments larger than the other end's MSS.
+    pub oversize: Seen,
+    /// Keep-alives.
+    pub keep_alives: u32,
+    /// Packets with congestion experienced, and segments that echo it.
+    pub congestion: (u32, u32),
     /// Repeated SYNs that offered something else than the first.
     pub changed_offer: Seen,
     /// SACK blocks that lie nowhere near the other end's data.
     pub foreign_sack: Seen,
 }
 
-/// One connection.
+static NO_LOSS: LazyLock<Loss> = LazyLock::new(Loss::default);
+static NO_ODDITIES: LazyLock<Oddities> = LazyLock::new(Oddities::default);
+
+impl Course {
+    /// Losses and recoveries of its data.
+    pub fn loss(&self) -> &Loss {
+        self.loss.as_deref().unwrap_or(&NO_LOSS)
+    }
+
+    /// What few senders do.
+    pub fn oddities(&self) -> &Oddities {
+        self.oddities.as_deref().unwrap_or(&NO_ODDITIES)
+    }
+
+    fn odd(&mut self) -> &mut Oddities {
+        self.oddities.get_or_insert_default()
+    }
+}
+
+/// One connection. All times but the first count from that one: they are small numbers then, which rest in little space.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Connection {
     /// Number of the stream, from 0, as Wireshark counts.
@@ -146,7 +171,7 @@ pub struct Connection {
     pub ends: [Address; 2],
     /// Frame and time of the first segment.
     pub first: (u64, Time),
-    /// Frame and time of the last.
+    /// Frame and time of the last, since the first.
     pub last: (u64, Time),
     /// Wireshark's analysis.
     pub sequence: Sequence,
@@ -179,7 +204,7 @@ impl Connection {
             stream,
             ends,
             first,
-            last: first,
+            last: (first.0, Time::ZERO),
             sequence: Sequence::default(),
             tally: Tally::default(),
             states: States::default(),
@@ -211,11 +236,22 @@ impl Connection {
 
     /// From the first to the last segment, in nanoseconds.
     pub fn duration(&self) -> u64 {
-        self.last.1.since(self.first.1).as_nanos() as u64
+        self.last.1.as_nanos()
+    }
+
+    /// A point of the capture's time as this connection counts it: from its first segment on.
+    pub fn relative(&self, time: Time) -> Time {
+        Time::from_nanos(time.as_nanos().saturating_sub(self.first.1.as_nanos()))
+    }
+
+    /// What is known before a segment of `side`.
+    pub fn before(&self, side: Side) -> Before {
+        self.sequence.before(side, self.first.1)
     }
 
     /// Takes in a segment. Returns what the sequence analysis says, and whether its sender was allowed to send it.
     pub fn on_segment(&mut self, side: Side, segment: &Segment<'_>, reused: bool) -> (Verdict, Option<Illegal>) {
+        let segment = &Segment { time: self.relative(segment.time), ..*segment };
         let before = (*self.sequence.direction(side), *self.sequence.direction(side.other()));
         let verdict = self.sequence.on_segment(side, segment, reused);
         let own = self.sequence.direction(side);
@@ -258,37 +294,54 @@ impl Connection {
         own.bytes += u64::from(segment.len);
         own.largest = own.largest.max(segment.len);
         match segment.checksum {
-            Checksum::Bad => own.damaged.add(segment.frame),
-            Checksum::Unfilled => own.unfilled += 1,
-            Checksum::Good | Checksum::Unknown => {}
+            Checksum::Bad => own.odd().damaged.add(segment.frame),
+            Checksum::Good | Checksum::Unfilled | Checksum::Unknown => {}
         }
         let allowed = peer.offer.and_then(|offer| offer.mss).map_or(u32::MAX, u32::from);
         if segment.len > allowed {
-            own.oversize.add(segment.frame);
+            own.odd().oversize.add(segment.frame);
         }
-        own.congestion.0 += u32::from(segment.ecn == Ecn::Ce);
-        own.congestion.1 += u32::from(segment.header.flags.contains(Flags::ECE) && !segment.header.flags.syn());
+        if segment.ecn == Ecn::Ce {
+            own.odd().congestion.0 += 1;
+        }
+        if segment.header.flags.contains(Flags::ECE) && !segment.header.flags.syn() {
+            own.odd().congestion.1 += 1;
+        }
         if !segment.header.flags.rst() {
             let (least, most) = own.ttl.unwrap_or((segment.ttl, segment.ttl));
             own.ttl = Some((least.min(segment.ttl), most.max(segment.ttl)));
         }
-        own.keep_alives += u32::from(verdict.marks.contains(Marks::KEEP_ALIVE));
+        if verdict.marks.contains(Marks::KEEP_ALIVE) {
+            own.odd().keep_alives += 1;
+        }
         if let Some(block) = segment.options.sack.as_slice().first()
             && let Some(next) = before.1.next_seq()
             && block.right.offset_from(next).unsigned_abs() > 1 << 28
         {
-            own.foreign_sack.add(segment.frame);
+            own.odd().foreign_sack.add(segment.frame);
         }
         if let Some(nanos) = verdict.round_trip {
             peer.round_trips.add(nanos);
         }
-        own.loss.on_sent(segment, verdict, &before.0, &before.1, own.largest);
-        peer.loss.on_acknowledged(segment, verdict);
+        if Loss::concerns(verdict.marks) {
+            let loss = own.loss.get_or_insert_default();
+            loss.on_sent(segment, verdict, &before.0, &before.1, own.largest);
+        }
+        if verdict.unseen > 0 || !segment.options.sack.is_empty() {
+            peer.loss.get_or_insert_default();
+        }
+        if let Some(loss) = &mut peer.loss {
+            loss.on_acknowledged(segment, verdict);
+        }
         let last = (own.limits.last_payload(), peer.limits.last_payload());
         let meeting =
             |own, peer, largest, recovering| Meeting { segment, verdict, own, peer, largest, recovering, handshake };
-        own.limits.on_segment(true, &meeting(&own_after, &peer_after, own.largest, own.loss.recovering()), last.1);
-        peer.limits.on_segment(false, &meeting(&peer_after, &own_after, peer.largest, peer.loss.recovering()), last.0);
+        own.limits.on_segment(true, &meeting(&own_after, &peer_after, own.largest, own.loss().recovering()), last.1);
+        peer.limits.on_segment(
+            false,
+            &meeting(&peer_after, &own_after, peer.largest, peer.loss().recovering()),
+            last.0,
+        );
     }
 
     fn note_illegal(&mut self, illegal: Illegal, side: Side, frame: u64) {
@@ -332,7 +385,7 @@ impl Connection {
                     (a.mss, a.window_scale, a.sack, a.timestamps) == (b.mss, b.window_scale, b.sack, b.timestamps)
                 };
                 if !same(first, &offer) {
-                    course.changed_offer.add(segment.frame);
+                    course.odd().changed_offer.add(segment.frame);
                 }
             }
         }
@@ -399,11 +452,46 @@ impl Connection {
     /// Drops what only a running connection needs.
     pub fn rest(&mut self) {
         self.sequence.rest();
+        self.states.rest();
         self.tally.over();
         for course in &mut self.courses {
-            course.loss.rest();
+            if let Some(loss) = &mut course.loss {
+                loss.rest();
+            }
+            course.limits.rest();
             course.round_trips.rest();
         }
+    }
+
+    /// Gives up all evidence but the first of each kind, and half the detail of percentiles.
+    pub fn tighten(&mut self) {
+        for course in &mut self.courses {
+            course.round_trips.coarsen();
+            if let Some(loss) = &mut course.loss {
+                loss.tighten();
+            }
+            course.limits.tighten();
+            if let Some(odd) = &mut course.oddities {
+                let Oddities { damaged, oversize, changed_offer, foreign_sack, .. } = odd.as_mut();
+                [damaged, oversize, changed_offer, foreign_sack].into_iter().for_each(Seen::tighten);
+            }
+        }
+        for (.., seen) in &mut self.illegal {
+            seen.tighten();
+        }
+        self.illegal.truncate(4);
+        self.resets.truncate(1);
+        self.icmp.truncate(1);
+    }
+
+    /// Gives up percentiles but for the median, and what was illegal but for the first kind.
+    pub fn simplify(&mut self) {
+        for course in &mut self.courses {
+            course.round_trips.simplify();
+        }
+        self.illegal.truncate(1);
+        self.icmp.clear();
+        self.history.simplify();
     }
 
     /// The end that sent more payload.
@@ -414,8 +502,7 @@ impl Connection {
 
     /// Payload bytes of an end, each counted once.
     pub fn goodput_bytes(&self, side: Side) -> u64 {
-        let course = self.course(side);
-        course.bytes.saturating_sub(course.loss.bytes)
+        self.tally.side(side).unique_bytes
     }
 
     /// The initial sequence number of an end, or what its numbers count from.

@@ -36,13 +36,9 @@ pub struct Limits {
     since: Option<Time>,
     /// The largest flight since the last loss: what the sender has shown that it may have under way.
     proven: u32,
-    /// Times during which the receiver of this direction had closed its window.
-    pub zero_window: Spans,
+    /// Where it stopped, if it ever did.
+    stalls: Option<Box<Stalls>>,
     closed: Option<(Time, u64)>,
-    /// Times during which this end's application sent nothing although it was its turn.
-    pub pauses: Spans,
-    /// Waits of a small segment for a delayed acknowledgment, with more to send.
-    pub nagle: Spans,
     /// Last payload: time, frame, bytes.
     last: Option<(Time, u64, u32)>,
     /// A small segment was acknowledged late: when it was sent and acknowledged, and its frame.
@@ -51,6 +47,17 @@ pub struct Limits {
     pub most_window: u64,
     /// Full windows, and where.
     pub window_full: u32,
+}
+
+/// Times during which nothing was sent although there was something, or might have been.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Stalls {
+    /// The receiver of this direction had closed its window.
+    pub zero_window: Spans,
+    /// This end's application sent nothing although it was its turn.
+    pub pauses: Spans,
+    /// A small segment waited for a delayed acknowledgment, with more to send.
+    pub nagle: Spans,
 }
 
 /// What a segment meets, for its sender's direction.
@@ -75,6 +82,11 @@ impl Limits {
     /// Nanoseconds during which data was to be sent and this kept it back.
     pub fn spent(&self, limit: Limit) -> u64 {
         self.spent.get(limit as usize).copied().unwrap_or(0)
+    }
+
+    /// Where it stopped.
+    pub fn stalls(&self) -> Stalls {
+        self.stalls.as_deref().copied().unwrap_or_default()
     }
 
     /// A segment of either end passed; `sent` says that it is one of this direction.
@@ -124,7 +136,7 @@ impl Limits {
             && now.since(acknowledged).as_nanos() < u128::from(AT_ONCE)
             && fresh
         {
-            self.nagle.add(nanos, frame, segment.frame);
+            self.stalls.get_or_insert_default().nagle.add(nanos, frame, segment.frame);
         }
         let before = self.last.map(|(time, ..)| time).max(others_last);
         if let Some(before) = before
@@ -134,7 +146,7 @@ impl Limits {
             let silent = now.since(before).as_nanos() as u64;
             if silent >= PAUSE.max(meeting.handshake.unwrap_or(0) * 2) {
                 let frame = self.last.map_or(segment.frame, |(_, frame, _)| frame);
-                self.pauses.add(silent, frame, segment.frame);
+                self.stalls.get_or_insert_default().pauses.add(silent, frame, segment.frame);
             }
         }
         self.last = Some((now, segment.frame, segment.len));
@@ -150,7 +162,8 @@ impl Limits {
         match self.closed {
             None if closes => self.closed = Some((now, segment.frame)),
             Some((since, frame)) if !closes => {
-                self.zero_window.add(now.since(since).as_nanos() as u64, frame, segment.frame);
+                let stalls = self.stalls.get_or_insert_default();
+                stalls.zero_window.add(now.since(since).as_nanos() as u64, frame, segment.frame);
                 self.closed = None;
             }
             _ => {}
@@ -167,6 +180,19 @@ impl Limits {
             if waited >= DELAYED.max(path.saturating_mul(2)) && verdict.acknowledges.is_some() {
                 self.held = Some((waited, now, frame));
             }
+        }
+    }
+
+    /// Drops what only a running connection needs.
+    pub fn rest(&mut self) {
+        (self.since, self.last, self.held) = (None, None, None);
+    }
+
+    /// Keeps the first frame of each kind of evidence only.
+    pub fn tighten(&mut self) {
+        if let Some(stalls) = &mut self.stalls {
+            let spans = [&mut stalls.zero_window, &mut stalls.pauses, &mut stalls.nagle];
+            spans.into_iter().for_each(|spans| spans.seen.tighten());
         }
     }
 

@@ -105,6 +105,12 @@ impl Loss {
         self.recover.is_some()
     }
 
+    /// Whether a segment with these marks says anything about loss.
+    pub fn concerns(marks: Marks) -> bool {
+        let again = Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION;
+        marks.intersects(again | Marks::LOST_SEGMENT | Marks::OUT_OF_ORDER)
+    }
+
     /// A segment of this direction. `own` and `peer` are what was known before it, `largest` the largest payload so far.
     pub fn on_sent(
         &mut self,
@@ -250,6 +256,18 @@ impl Loss {
                 self.sacked.push_back((block.left, block.right));
             }
         }
+    }
+
+    /// Keeps the first frame of each kind of evidence only.
+    pub fn tighten(&mut self) {
+        for spans in [&mut self.timeouts, &mut self.syn, &mut self.reordered] {
+            spans.seen.tighten();
+        }
+        let seen = [&mut self.fast, &mut self.tail, &mut self.spurious_by_dsack, &mut self.spurious_by_timestamp];
+        seen.into_iter().for_each(Seen::tighten);
+        let seen = [&mut self.after_ack, &mut self.fin, &mut self.gaps, &mut self.unseen, &mut self.reneged];
+        seen.into_iter().for_each(Seen::tighten);
+        self.black_hole.tighten();
     }
 
     /// Drops what only a running connection needs.

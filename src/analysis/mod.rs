@@ -14,7 +14,7 @@
 //! |---------------|---------|
 //! | `dissect/`    | from a frame to the segment in it: link types, tunnels, fragments |
 //! | `segment`     | a segment as a capture shows it |
-//! | `streams`     | all connections, in bounded memory |
+//! | `streams`, `packing` | all connections, in bounded memory |
 //! | `connection`  | everything that is kept of one |
 //! | `sequence/`   | Wireshark's flags for each segment, with their reasons |
 //! | `tally/`      | tcptrace's statistics |
@@ -38,6 +38,7 @@ pub mod findings;
 pub mod follow;
 pub mod limits;
 pub mod loss;
+mod packing;
 pub mod seen;
 pub mod segment;
 pub mod sequence;

@@ -2,12 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A count, with the first frames as evidence.
+/// A count, with the first frames as evidence. At rest only the frames that are there take room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(u32, Vec<u64>)", from = "(u32, Vec<u64>)")]
 pub struct Seen {
     /// How often.
     pub count: u32,
     frames: [u64; 3],
+}
+
+impl From<Seen> for (u32, Vec<u64>) {
+    fn from(seen: Seen) -> Self {
+        (seen.count, seen.frames().to_vec())
+    }
+}
+
+impl From<(u32, Vec<u64>)> for Seen {
+    fn from((count, frames): (u32, Vec<u64>)) -> Self {
+        let mut seen = Seen { count, ..Seen::default() };
+        seen.frames.iter_mut().zip(frames).for_each(|(space, frame)| *space = frame);
+        seen
+    }
 }
 
 impl Seen {
@@ -19,9 +34,16 @@ impl Seen {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Keeps the first frame only.
+    pub fn tighten(&mut self) {
+        let [_, later @ ..] = &mut self.frames;
+        *later = [0; 2];
+    }
+
     /// The first frames.
     pub fn frames(&self) -> &[u64] {
-        self.frames.get(..(self.count as usize).min(self.frames.len())).unwrap_or_default()
+        let known = self.frames.iter().take(self.count as usize).take_while(|frame| **frame != 0).count();
+        self.frames.get(..known).unwrap_or_default()
     }
 
     /// The very first.

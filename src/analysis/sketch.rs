@@ -71,16 +71,24 @@ impl Sketch {
     /// Merges neighbours until few buckets are left.
     pub fn rest(&mut self) {
         while self.buckets.len() > AT_REST {
-            let merged: Vec<(u16, u32)> = self
-                .buckets
-                .chunks(2)
-                .filter_map(|pair| {
-                    let (bucket, _) = pair.iter().max_by_key(|(_, count)| *count)?;
-                    Some((*bucket, pair.iter().fold(0u32, |sum, (_, count)| sum.saturating_add(*count))))
-                })
-                .collect();
-            self.buckets = merged;
+            self.coarsen();
         }
+    }
+
+    /// Keeps one bucket, that of the median.
+    pub fn simplify(&mut self) {
+        if let Some(median) = self.percentile(50) {
+            self.buckets = vec![(bucket(median), self.count)];
+        }
+    }
+
+    /// Merges each bucket with its neighbour.
+    pub fn coarsen(&mut self) {
+        let merge = |pair: &[(u16, u32)]| {
+            let (bucket, _) = pair.iter().max_by_key(|(_, count)| *count)?;
+            Some((*bucket, pair.iter().fold(0u32, |sum, (_, count)| sum.saturating_add(*count))))
+        };
+        self.buckets = self.buckets.chunks(2).filter_map(merge).collect();
     }
 }
 

@@ -139,6 +139,13 @@ impl States {
         if side == Side::A { a.sack_permitted } else { b.sack_permitted }
     }
 
+    /// Drops what only a running connection needs.
+    pub fn rest(&mut self) {
+        for end in &mut self.ends {
+            (end.iss, end.nxt, end.acked, end.edge) = (None, None, None, None);
+        }
+    }
+
     /// Takes a segment of `side` into account. `window` is what it offers.
     pub fn on_segment(&mut self, side: Side, segment: &Segment<'_>, window: Window) -> Option<Illegal> {
         let [a, b] = &mut self.ends;

@@ -6,8 +6,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::connection::{Address, Connection};
+use super::connection::{Address, Connection, Course};
+use super::findings;
+use super::packing::{Packer, unpack};
 use super::segment::{Segment, Side};
 
 /// Connections that are kept ready for the next segment.
@@ -53,6 +56,53 @@ struct Slot {
     recent: bool,
     /// Who is given up first.
     interest: Interest,
+    /// What it comes to, since it rests.
+    digest: Digest,
+}
+
+/// What a connection comes to, in a few numbers: enough to choose among many without taking up each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest {
+    /// Number of the stream.
+    pub stream: u32,
+    /// Segments that were sent again.
+    pub again: u32,
+    /// Payload bytes of both ends.
+    pub bytes: u64,
+    /// Packets of both ends.
+    pub packets: u64,
+    /// From the first to the last segment, in nanoseconds.
+    pub duration: u64,
+    /// The longer median round trip of the two directions, in nanoseconds.
+    pub round_trip: u64,
+    /// It is over, and there is nothing to say of it.
+    quiet: bool,
+}
+
+impl Digest {
+    fn of(connection: &Connection) -> Digest {
+        let courses = &connection.courses;
+        let again = |course: &Course| course.loss().retransmissions() + course.loss().syn.seen.count;
+        let plain = |side| {
+            let (course, trouble) = (connection.course(side), connection.tally.side(side).trouble());
+            course.oddities().oversize.is_none() && course.loss().unseen.is_none() && trouble.hardware_duplicates == 0
+        };
+        Digest {
+            stream: connection.stream,
+            again: courses.iter().map(again).sum(),
+            bytes: courses.iter().map(|course| course.bytes).sum(),
+            packets: courses.iter().map(|course| course.packets).sum(),
+            duration: connection.duration(),
+            round_trip: courses.iter().filter_map(|course| course.round_trips.percentile(50)).max().unwrap_or(0),
+            quiet: connection.is_over()
+                && [Side::A, Side::B].into_iter().all(plain)
+                && findings::of_connection(
+                    connection,
+                    connection.first.1 + Duration::from_nanos(connection.duration()),
+                )
+                .is_empty(),
+        }
+    }
 }
 
 /// How much a connection has to tell.
@@ -89,6 +139,10 @@ pub struct Streams {
     /// Where the search for something to give up goes on.
     hand: usize,
     last: Option<(Key, u32)>,
+    packer: Packer,
+    /// Space of connections that rest, for the next ones: small and large pieces of memory in turn would tear holes.
+    #[expect(clippy::vec_box, reason = "a box is what is taken out, and moving it costs nothing")]
+    spare: Vec<Box<Connection>>,
 }
 
 /// A segment's place.
@@ -114,6 +168,8 @@ impl Streams {
             merged: Merged::default(),
             hand: 0,
             last: None,
+            packer: Packer::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -176,9 +232,15 @@ impl Streams {
         if self.slots.len() - self.free.len() >= self.most {
             self.give_up();
         }
-        let connection = Box::new(Connection::new(self.opened, segment));
+        let connection = Self::house(&mut self.spare, Connection::new(self.opened, segment));
         self.opened = self.opened.wrapping_add(1);
-        let slot = Slot { key, state: State::Ready(connection), recent: true, interest: Interest::Knock };
+        let slot = Slot {
+            key,
+            state: State::Ready(connection),
+            recent: true,
+            interest: Interest::Knock,
+            digest: Digest::default(),
+        };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(space) = self.slots.get_mut(at as usize) {
@@ -196,6 +258,17 @@ impl Streams {
         at
     }
 
+    #[expect(clippy::vec_box, reason = "as above")]
+    fn house(spare: &mut Vec<Box<Connection>>, connection: Connection) -> Box<Connection> {
+        match spare.pop() {
+            Some(mut space) => {
+                *space = connection;
+                space
+            }
+            None => Box::new(connection),
+        }
+    }
+
     /// Makes a connection ready; false when there is none.
     #[inline]
     fn wake(&mut self, at: u32) -> bool {
@@ -205,7 +278,7 @@ impl Streams {
             State::Free => false,
             State::Resting(bytes) => {
                 let Some(connection) = unpack(bytes) else { return false };
-                slot.state = State::Ready(Box::new(connection));
+                slot.state = State::Ready(Self::house(&mut self.spare, connection));
                 self.make_ready(at);
                 true
             }
@@ -223,11 +296,13 @@ impl Streams {
                 self.ready.push_back(oldest);
                 continue;
             }
-            if let State::Ready(connection) = &mut slot.state {
+            if let State::Ready(mut connection) = std::mem::replace(&mut slot.state, State::Free) {
                 if connection.is_over() {
                     connection.rest();
                 }
-                slot.state = State::Resting(pack(connection));
+                slot.digest = Digest::of(&connection);
+                slot.state = State::Resting(self.packer.pack(&mut connection));
+                self.spare.push(connection);
             }
         }
     }
@@ -268,17 +343,46 @@ impl Streams {
         self.merged
     }
 
-    /// Hands every connection to `visit`, each as it would be if it were ready.
-    pub fn for_each(&self, mut visit: impl FnMut(&Connection)) {
+    /// Hands a copy of every connection to `visit`.
+    pub fn for_each(&self, mut visit: impl FnMut(&mut Connection)) {
         for slot in &self.slots {
             match &slot.state {
-                State::Ready(connection) => visit(connection),
+                State::Ready(connection) => visit(&mut connection.clone()),
                 State::Resting(bytes) => {
-                    if let Some(connection) = unpack(bytes) {
-                        visit(&connection);
+                    if let Some(mut connection) = unpack(bytes) {
+                        visit(&mut connection);
                     }
                 }
                 State::Free => {}
+            }
+        }
+    }
+
+    /// What every connection comes to, with a handle to take it up by.
+    pub fn digests(&self) -> impl Iterator<Item = (usize, Digest)> {
+        self.slots.iter().enumerate().filter_map(|(at, slot)| match &slot.state {
+            State::Ready(connection) => Some((at, Digest::of(connection))),
+            State::Resting(_) => Some((at, slot.digest)),
+            State::Free => None,
+        })
+    }
+
+    /// A copy of a connection, by its handle.
+    pub fn get(&self, at: usize) -> Option<Box<Connection>> {
+        match &self.slots.get(at)?.state {
+            State::Ready(connection) => Some(connection.clone()),
+            State::Resting(bytes) => unpack(bytes).map(Box::new),
+            State::Free => None,
+        }
+    }
+
+    /// Hands a copy of every connection of which there may be something to say to `visit`.
+    pub fn for_each_remarkable(&self, mut visit: impl FnMut(&mut Connection)) {
+        for (at, digest) in self.digests() {
+            if !digest.quiet
+                && let Some(mut connection) = self.get(at)
+            {
+                visit(&mut connection);
             }
         }
     }
@@ -294,35 +398,4 @@ impl Streams {
         });
         (largest, sum.checked_div(count).unwrap_or(0))
     }
-}
-
-/// A connection as bytes: its fields as varints, runs of zeros as their length. Most of what is counted never happens.
-fn pack(connection: &Connection) -> Box<[u8]> {
-    // Serialising into memory fails for no value that these types can have.
-    let plain = postcard::to_allocvec(connection).unwrap_or_default();
-    let mut packed = Vec::with_capacity(plain.len() / 2);
-    let mut rest = plain.as_slice();
-    while let Some((&byte, after)) = rest.split_first() {
-        packed.push(byte);
-        rest = after;
-        if byte == 0 {
-            let more = rest.iter().take(255).take_while(|byte| **byte == 0).count();
-            packed.push(more as u8);
-            rest = rest.get(more..).unwrap_or_default();
-        }
-    }
-    packed.into_boxed_slice()
-}
-
-fn unpack(packed: &[u8]) -> Option<Connection> {
-    let mut plain = Vec::with_capacity(packed.len() * 3);
-    let mut bytes = packed.iter();
-    while let Some(&byte) = bytes.next() {
-        plain.push(byte);
-        if byte == 0 {
-            let more = bytes.next().copied().unwrap_or(0);
-            plain.resize(plain.len() + usize::from(more), 0);
-        }
-    }
-    postcard::from_bytes(&plain).ok()
 }

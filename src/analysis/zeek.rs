@@ -78,6 +78,11 @@ impl History {
         }
     }
 
+    /// Keeps the beginning only.
+    pub fn simplify(&mut self) {
+        self.letters.truncate(16);
+    }
+
     /// The letters: upper case is the originator.
     pub fn letters(&self) -> &str {
         &self.letters

@@ -38,7 +38,8 @@ pub struct SackBlock {
 }
 
 /// Up to four SACK blocks, as many as fit the option space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Vec<SackBlock>", from = "Vec<SackBlock>")]
 pub struct SackBlocks {
     blocks: [SackBlock; 4],
     len: u8,
@@ -61,6 +62,21 @@ impl SackBlocks {
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+impl From<SackBlocks> for Vec<SackBlock> {
+    fn from(blocks: SackBlocks) -> Self {
+        blocks.as_slice().to_vec()
+    }
+}
+
+/// Blocks beyond the fourth are left out.
+impl From<Vec<SackBlock>> for SackBlocks {
+    fn from(blocks: Vec<SackBlock>) -> Self {
+        let mut all = SackBlocks::default();
+        let _ = blocks.into_iter().all(|block| all.push(block));
+        all
     }
 }
 

@@ -24,7 +24,7 @@ fn resets(report: &mut Report<'_>) {
     let closed = |side| connection.history.closed_by(side);
     let both = closed(Side::A) && closed(Side::B);
     let data: u64 = connection.courses.iter().map(|course| course.bytes).sum();
-    let age = time(reset.time.since(connection.first.1).as_nanos() as u64);
+    let age = time(reset.time.as_nanos());
     let (why, severity, advice) = why(&reset, both, closed(reset.side), closed(reset.side.other()), data);
     let text = format!("{name} reset the connection after {age}: {why}");
     let text = text.replace("PEER", &peer);
@@ -115,7 +115,7 @@ fn half_closed(report: &mut Report<'_>) {
         return;
     }
     for side in [Side::A, Side::B] {
-        let repeats = connection.course(side).loss.fin;
+        let repeats = connection.course(side).loss().fin;
         let open = connection.history.closed_by(side) && !connection.history.closed_by(side.other());
         let waited = report.end.since(connection.last.1).as_nanos() as u64;
         let acknowledged = !matches!(connection.states.state(side), Some(State::FinWait1 | State::LastAck));

@@ -70,7 +70,7 @@ pub struct Finding {
 /// Collects what is found of one connection.
 struct Report<'a> {
     connection: &'a Connection,
-    /// When the capture ended.
+    /// When the capture ended, since the connection's first segment.
     end: Time,
     found: Vec<Finding>,
 }
@@ -102,7 +102,7 @@ impl Report<'_> {
 
 /// What there is to say of one connection in a capture that ended at `end`.
 pub fn of_connection(connection: &Connection, end: Time) -> Vec<Finding> {
-    let mut report = Report { connection, end, found: Vec::new() };
+    let mut report = Report { connection, end: connection.relative(end), found: Vec::new() };
     opening::find(&mut report);
     for side in [Side::A, Side::B] {
         recovery::find(&mut report, side);

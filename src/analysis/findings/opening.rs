@@ -17,7 +17,7 @@ pub fn find(report: &mut Report<'_>) {
 }
 
 fn repeated_syn(report: &mut Report<'_>, side: Side) {
-    let (again, offer) = (report.course(side).loss.syn, report.course(side).offer);
+    let (again, offer) = (report.course(side).loss().syn, report.course(side).offer);
     let Some(offer) = offer.filter(|_| again.seen.count > 0) else { return };
     let history = &report.connection.history;
     let (name, peer) = (report.name(side), report.name(side.other()));
@@ -38,15 +38,18 @@ fn repeated_syn(report: &mut Report<'_>, side: Side) {
 fn not_open(report: &mut Report<'_>) {
     let connection = report.connection;
     let Some(offer) = connection.course(Side::A).offer else { return };
+    if !matches!(connection.history.state(), "S0" | "REJ") {
+        return;
+    }
     let (name, peer) = (report.name(Side::A), report.name(Side::B));
-    let syns = connection.course(Side::A).loss.syn.seen.count + 1;
+    let syns = connection.course(Side::A).loss().syn.seen.count + 1;
     match connection.history.state() {
         "S0" => {
             let waited = report.end.since(offer.time).as_nanos() as u64;
             if waited < 1_000_000_000 && syns == 1 {
                 return;
             }
-            let frames = [&[offer.frame][..], connection.course(Side::A).loss.syn.seen.frames()].concat();
+            let frames = [&[offer.frame][..], connection.course(Side::A).loss().syn.seen.frames()].concat();
             let text = format!("{peer} did not answer {} of {name} in {}", many(syns, "SYN"), time(waited));
             let advice =
                 "filtered, not routed, or the host is down: try tcpkit handshake, and capture on the other side";
@@ -80,7 +83,8 @@ fn changed(report: &mut Report<'_>) {
         report.add(Severity::Warning, "middle_box", 1_000_000, text, &frames, advice);
     }
     for side in [Side::A, Side::B] {
-        let (changed, foreign) = (report.course(side).changed_offer, report.course(side).foreign_sack);
+        let (changed, foreign) =
+            (report.course(side).oddities().changed_offer, report.course(side).oddities().foreign_sack);
         if !changed.is_none() {
             let text = format!("{} offers other options when it sends its SYN again", report.name(side));
             let advice = "some systems leave options out after a loss; otherwise a box in between changes them";

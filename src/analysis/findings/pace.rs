@@ -15,7 +15,7 @@ pub fn find(report: &mut Report<'_>, side: Side) {
 
 fn zero_window(report: &mut Report<'_>, side: Side) {
     let limits = &report.course(side).limits;
-    let mut closed = limits.zero_window;
+    let mut closed = limits.stalls().zero_window;
     let open_end = limits.still_closed();
     if let Some((since, frame)) = open_end {
         let last = report.connection.last;
@@ -49,7 +49,7 @@ fn zero_window(report: &mut Report<'_>, side: Side) {
 fn small_window(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
     let limits = &course.limits;
-    let waiting = limits.spent(Limit::Receiver).saturating_sub(limits.zero_window.total);
+    let waiting = limits.spent(Limit::Receiver).saturating_sub(limits.stalls().zero_window.total);
     let all: u64 = [Limit::Sender, Limit::Receiver, Limit::Network].iter().map(|limit| limits.spent(*limit)).sum();
     if waiting < 50_000_000 || waiting * 5 < all || side != report.connection.mainly() {
         return;
@@ -95,7 +95,7 @@ fn small_window(report: &mut Report<'_>, side: Side) {
 }
 
 fn nagle(report: &mut Report<'_>, side: Side) {
-    let stalls = report.course(side).limits.nagle;
+    let stalls = report.course(side).limits.stalls().nagle;
     if stalls.seen.count < 2 && stalls.total < 100_000_000 {
         return;
     }
@@ -115,7 +115,7 @@ fn nagle(report: &mut Report<'_>, side: Side) {
 }
 
 fn pauses(report: &mut Report<'_>, side: Side) {
-    let pauses = report.course(side).limits.pauses;
+    let pauses = report.course(side).limits.stalls().pauses;
     let duration = report.connection.duration();
     if pauses.seen.count == 0 || pauses.total * 10 < duration {
         return;

@@ -17,7 +17,7 @@ pub fn find(report: &mut Report<'_>, side: Side) {
 
 fn loss(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
-    let loss = &course.loss;
+    let loss = course.loss();
     let (lost, sent) = (u64::from(loss.lost()), course.data_packets);
     if lost == 0 {
         return;
@@ -68,7 +68,7 @@ fn loss(report: &mut Report<'_>, side: Side) {
 
 fn spurious(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
-    let loss = &course.loss;
+    let loss = course.loss();
     let (by_dsack, by_time, after) = (loss.spurious_by_dsack, loss.spurious_by_timestamp, loss.after_ack);
     let count = loss.spurious();
     if count == 0 {
@@ -96,7 +96,7 @@ fn spurious(report: &mut Report<'_>, side: Side) {
 
 fn reordering(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
-    let (late, bytes) = (course.loss.reordered, course.loss.reordered_bytes);
+    let (late, bytes) = (course.loss().reordered, course.loss().reordered_bytes);
     if late.seen.count == 0 {
         return;
     }
@@ -116,7 +116,7 @@ fn reordering(report: &mut Report<'_>, side: Side) {
 }
 
 fn reneging(report: &mut Report<'_>, side: Side) {
-    let reneged = report.course(side).loss.reneged;
+    let reneged = report.course(side).loss().reneged;
     if reneged.is_none() {
         return;
     }
@@ -128,7 +128,7 @@ fn reneging(report: &mut Report<'_>, side: Side) {
 
 fn black_hole(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
-    let stuck = course.loss.black_hole;
+    let stuck = course.loss().black_hole;
     let too_big = report.connection.icmp.iter().find_map(|note| match note.what {
         IcmpKind::TooBig { mtu } => Some((note.frame, note.from, mtu)),
         _ => None,
@@ -159,7 +159,7 @@ fn black_hole(report: &mut Report<'_>, side: Side) {
 }
 
 fn damage(report: &mut Report<'_>, side: Side) {
-    let damaged = report.course(side).damaged;
+    let damaged = report.course(side).oddities().damaged;
     if damaged.is_none() {
         return;
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::segment::{Segment, Side};
 use crate::time::Time;
-use crate::wire::options::{TcpOption, options};
+use crate::wire::options::{SackBlocks, TcpOption, options};
 use crate::wire::{SackBlock, SeqNum};
 use unacked::{Sent, Unacked};
 
@@ -74,8 +74,7 @@ pub struct Direction {
     duplicates: u32,
     first_of_duplicates: u64,
     /// The SACK blocks of the last segment.
-    sack: [SackBlock; 4],
-    sack_count: u8,
+    sack: SackBlocks,
     last_marks: Marks,
     /// A gap is open: bytes in flight are not known until the other end acknowledges.
     gap: bool,
@@ -94,6 +93,11 @@ impl Direction {
         self.next_seq_time
     }
 
+    /// How far `ack` is beyond the highest sequence number.
+    fn distance(&self, ack: SeqNum) -> SeqNum {
+        ack - self.next_seq.unwrap_or_default().0
+    }
+
     /// When this end last sent anything.
     pub fn last_time(&self) -> Time {
         self.last_time
@@ -106,11 +110,7 @@ impl Direction {
 
     /// The SACK blocks of the last segment.
     pub fn sack_blocks(&self) -> &[SackBlock] {
-        self.sack()
-    }
-
-    fn sack(&self) -> &[SackBlock] {
-        self.sack.get(..usize::from(self.sack_count)).unwrap_or_default()
+        self.sack.as_slice()
     }
 
     fn set_bases(&mut self, peer: &mut Direction, segment: &Segment<'_>) {
@@ -169,6 +169,8 @@ pub struct Before {
     own: Direction,
     peer: Direction,
     handshake: Option<u64>,
+    /// What its times count from.
+    begun: Time,
 }
 
 impl Sequence {
@@ -183,14 +185,39 @@ impl Sequence {
         self.handshake
     }
 
-    /// What is known before a segment of `side`.
-    pub fn before(&self, side: Side) -> Before {
-        Before { own: *self.direction(side), peer: *self.direction(side.other()), handshake: self.handshake }
+    /// What is known before a segment of `side`; the times of segments were counted from `begun`.
+    pub fn before(&self, side: Side, begun: Time) -> Before {
+        let (own, peer) = (*self.direction(side), *self.direction(side.other()));
+        Before { own, peer, handshake: self.handshake, begun }
     }
 
     /// Whether a SYN of `side` that starts at `seq` opens another connection rather than this one once more.
     pub fn is_reused_by(&self, side: Side, seq: SeqNum) -> bool {
         self.direction(side).base.is_some_and(|base| base != seq || self.ended)
+    }
+
+    /// Turns numbers into their distance from the ones that they nearly always equal, and back: those rest in no space.
+    pub fn fold(&mut self, folded: bool) {
+        let [a, b] = &mut self.directions;
+        if !folded {
+            (a.last_ack, b.last_ack) = (b.distance(a.last_ack), a.distance(b.last_ack));
+        }
+        for direction in [&mut *a, &mut *b] {
+            let base = direction.base.unwrap_or_default().0;
+            let next = direction.next_seq;
+            if folded {
+                direction.next_seq = next.map(|next| next + base);
+                direction.contiguous =
+                    direction.contiguous.map(|contiguous| contiguous + direction.next_seq.unwrap_or_default().0);
+            } else {
+                direction.contiguous = direction.contiguous.map(|contiguous| contiguous - next.unwrap_or_default().0);
+                direction.next_seq = next.map(|next| next - base);
+            }
+        }
+        if folded {
+            let (of_a, of_b) = (a.next_seq.unwrap_or_default().0, b.next_seq.unwrap_or_default().0);
+            (a.last_ack, b.last_ack) = (a.last_ack + of_b, b.last_ack + of_a);
+        }
     }
 
     /// Drops what only a running connection needs.
@@ -220,7 +247,7 @@ impl Sequence {
             // A SYN once more: what a reset in between did to the highest sequence number does not count.
             own.next_seq = own.contiguous;
         }
-        own.sack_count = 0;
+        own.sack = SackBlocks::default();
         own.set_bases(peer, segment);
         let view = View { segment, handshake: self.handshake, multipath: self.multipath };
         view.judge(own, peer, sent, peer_sent, &mut verdict);
@@ -265,9 +292,7 @@ impl Sequence {
             match option {
                 TcpOption::WindowScale(shift) => own.scale = Scale::Shift(shift.min(14)),
                 TcpOption::Sack(blocks) => {
-                    own.sack = [SackBlock::default(); 4];
-                    own.sack_count = blocks.as_slice().len() as u8;
-                    own.sack.iter_mut().zip(blocks.as_slice()).for_each(|(space, block)| *space = *block);
+                    own.sack = blocks;
                     verdict.dsack = is_dsack(blocks.as_slice(), segment.header.ack);
                     // With news from the receiver of data this is a duplicate acknowledgment, whatever its window.
                     if verdict.marks.contains(Marks::WINDOW_UPDATE)
@@ -373,8 +398,11 @@ impl View<'_> {
             verdict.marks |= Marks::PARTIAL_ACK;
         }
         if len > 0 && !own.gap {
-            let sacked: u32 =
-                peer.sack().iter().map(|block| block.right.0.wrapping_sub(block.left.0)).fold(0, u32::wrapping_add);
+            let sacked: u32 = peer
+                .sack_blocks()
+                .iter()
+                .map(|block| block.right.0.wrapping_sub(block.left.0))
+                .fold(0, u32::wrapping_add);
             let flight = sent.span().map_or(0, |span| span.wrapping_sub(sacked));
             let virtual_byte = u32::from(flags.syn() || flags.fin());
             verdict.bytes_in_flight =
@@ -472,7 +500,7 @@ impl View<'_> {
         }
         if since(now, peer.last_time) < FAST && peer.duplicates >= 2 {
             let sacked = |block: &SackBlock| seq.at_or_after(block.left) && end.at_or_before(block.right);
-            if seq == peer.last_ack || (peer.sack_count > 0 && !peer.sack().iter().any(sacked)) {
+            if seq == peer.last_ack || (!peer.sack.is_empty() && !peer.sack_blocks().iter().any(sacked)) {
                 verdict.marks |= Marks::FAST_RETRANSMISSION;
                 return;
             }

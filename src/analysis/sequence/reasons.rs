@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::verdict::{Marks, Verdict};
 use super::{Before, Direction, FAST, REORDERING, Scale, since};
 use crate::analysis::segment::Segment;
+use crate::time::Time;
 use crate::wire::SeqNum;
 
 impl Before {
@@ -24,6 +25,7 @@ impl Before {
     fn reason(&self, mark: Marks, segment: &Segment<'_>, verdict: &Verdict) -> String {
         let (own, peer) = (&self.own, &self.peer);
         let header = &segment.header;
+        let now = Time::from_nanos(since(segment.time, self.begun));
         let (seq, ack, len) = (relative(own, header.seq), relative(peer, header.ack), segment.len);
         let next = own.next_seq.map_or(0, |next| relative(own, next));
         let bytes = range(seq, len);
@@ -39,7 +41,7 @@ impl Before {
                 format!("{bytes} starts before {next}, the highest sequence number seen{first}")
             }
             Marks::FAST_RETRANSMISSION => {
-                let ago = time(since(segment.time, peer.last_time));
+                let ago = time(since(now, peer.last_time));
                 let which = if header.seq == peer.last_ack { "what it asks for" } else { "not in its SACK blocks" };
                 format!(
                     "{bytes} follows {} duplicate acknowledgments by {ago}, less than {}, and is {which}",
@@ -51,7 +53,7 @@ impl Before {
                 format!("{bytes} was acknowledged before: the last acknowledgment was {}", relative(own, peer.last_ack))
             }
             Marks::OUT_OF_ORDER => {
-                let ago = time(since(segment.time, own.next_seq_time));
+                let ago = time(since(now, own.next_seq_time));
                 let (limit, what) = match self.handshake {
                     Some(handshake) => (handshake, "the handshake's round trip of"),
                     None => (REORDERING, "the assumed"),

@@ -104,7 +104,7 @@ impl Space {
     fn add_below(&mut self, sent: Sent) -> Added {
         let Sent { start, time, .. } = sent;
         let end = sent.end();
-        let piece = |start: u64, end: u64| Sent { start, len: (end - start) as u32, time, resent: 0 };
+        let piece = |start: u64, end: u64| Sent { start, len: end.wrapping_sub(start) as u32, time, resent: 0 };
         let mut added = Added::default();
         let mut at = start;
         let mut flying = self.in_flight.first_beyond(at);

@@ -23,8 +23,10 @@ use crate::time::Time;
 /// Prints connection `number`.
 pub fn show(out: &mut dyn Write, global: &Global, number: u32, analyzer: &Analyzer) -> io::Result<View> {
     let mut found = None;
+    let end = analyzer.totals().span.map_or(Time::ZERO, |(_, end)| end);
     analyzer.streams().for_each(|connection| {
         if connection.stream == number {
+            connection.tally.until(connection.relative(end).as_nanos());
             found = Some(connection.clone());
         }
     });
@@ -37,7 +39,6 @@ pub fn show(out: &mut dyn Write, global: &Global, number: u32, analyzer: &Analyz
         };
         return Ok(View::Missing(format!("there is no connection {number}: {has}")));
     };
-    let end = analyzer.totals().span.map_or(Time::ZERO, |(_, end)| end);
     let mut collection = Collection::default();
     findings::of_connection(&connection, end).into_iter().for_each(|finding| collection.add(finding));
     if global.json {
@@ -175,7 +176,7 @@ fn spread(sketch: &Sketch) -> String {
 
 fn course(out: &mut dyn Write, connection: &Connection, side: Side, letter: char) -> io::Result<()> {
     let course = connection.course(side);
-    let (loss, limits) = (&course.loss, &course.limits);
+    let (loss, limits) = (course.loss(), &course.limits);
     writeln!(out, "{} ({})", format!("{letter} to the other").bold(), connection.end(side))?;
     let duration = Duration::from_nanos(connection.duration());
     writeln!(
@@ -211,12 +212,12 @@ fn course(out: &mut dyn Write, connection: &Connection, side: Side, letter: char
         let [network, receiver, sender] = spent;
         writeln!(out, "  limited by: network {network}, receiver's window {receiver}, its own application {sender}")?;
     }
-    if limits.zero_window.seen.count > 0 {
+    if limits.stalls().zero_window.seen.count > 0 {
         writeln!(
             out,
             "  the receiver's window was closed {} times, {} in all",
-            limits.zero_window.seen.count,
-            time(limits.zero_window.total)
+            limits.stalls().zero_window.seen.count,
+            time(limits.stalls().zero_window.total)
         )?;
     }
     let scale = match connection.sequence.direction(side).scale() {
@@ -253,7 +254,7 @@ fn counts(out: &mut dyn Write, connection: &Connection) -> io::Result<()> {
 pub fn object(connection: &Connection) -> Value {
     let side = |side: Side| {
         let course = connection.course(side);
-        let (loss, limits) = (&course.loss, &course.limits);
+        let (loss, limits) = (course.loss(), &course.limits);
         let rtt = |percent| course.round_trips.percentile(percent).map(seconds);
         let mut object = json!({
             "packets": course.packets,
@@ -289,12 +290,12 @@ pub fn object(connection: &Connection) -> Value {
                 "receiver": seconds(limits.spent(Limit::Receiver)),
                 "sender": seconds(limits.spent(Limit::Sender)),
             },
-            "zero_window": {"times": limits.zero_window.seen.count, "time": seconds(limits.zero_window.total)},
-            "pauses": {"times": limits.pauses.seen.count, "time": seconds(limits.pauses.total)},
-            "damaged": course.damaged.count,
-            "keep_alives": course.keep_alives,
-            "ce": course.congestion.0,
-            "ece": course.congestion.1,
+            "zero_window": {"times": limits.stalls().zero_window.seen.count, "time": seconds(limits.stalls().zero_window.total)},
+            "pauses": {"times": limits.stalls().pauses.seen.count, "time": seconds(limits.stalls().pauses.total)},
+            "damaged": course.oddities().damaged.count,
+            "keep_alives": course.oddities().keep_alives,
+            "ce": course.oddities().congestion.0,
+            "ece": course.oddities().congestion.1,
             "offer": course.offer.as_ref().map(offer_object),
         });
         if let Some(object) = object.as_object_mut() {
@@ -372,11 +373,11 @@ pub fn row(out: &mut dyn Write, connection: &Connection, first: bool) -> io::Res
         ("duration", format!("{:.9}", seconds(connection.duration()))),
         ("conn_state", connection.history.state().into()),
         ("history", connection.history.letters().into()),
-        ("retransmissions_a2b", course(Side::A, |course| u64::from(course.loss.retransmissions()))),
-        ("retransmissions_b2a", course(Side::B, |course| u64::from(course.loss.retransmissions()))),
+        ("retransmissions_a2b", course(Side::A, |course| u64::from(course.loss().retransmissions()))),
+        ("retransmissions_b2a", course(Side::B, |course| u64::from(course.loss().retransmissions()))),
         ("rtt_p50_a2b", course(Side::A, |course| course.round_trips.percentile(50).unwrap_or(0))),
         ("rtt_p50_b2a", course(Side::B, |course| course.round_trips.percentile(50).unwrap_or(0))),
-        ("missed_bytes", course(Side::A, |course| course.loss.unseen_bytes)),
+        ("missed_bytes", course(Side::A, |course| course.loss().unseen_bytes)),
     ];
     let rows = connection.tally.rows();
     if first {

@@ -9,18 +9,10 @@ use crate::analysis::connection::Connection;
 use crate::analysis::findings::grouped;
 use crate::analysis::segment::Side;
 use crate::analysis::sequence::time;
+use crate::analysis::streams::{Digest, Streams};
 use crate::cli::args::inspect::SortKey;
 use crate::cli::units::{show_bytes, show_rate};
 use std::time::Duration;
-
-/// The connections to show: the first few by a key, chosen while they pass.
-pub struct Chosen {
-    key: SortKey,
-    most: usize,
-    rows: Vec<(Reverse<u64>, u32, Row)>,
-    /// How many there were to choose from.
-    pub all: u64,
-}
 
 /// What the table says of a connection.
 pub struct Row {
@@ -31,80 +23,67 @@ pub struct Row {
 const COLUMNS: [&str; 10] =
     ["#", "a", "b", "state", "packets a/b", "payload a/b", "duration", "rtx a/b", "rtt", "goodput"];
 
-impl Chosen {
-    /// The first `most` by `key`; all with 0.
-    pub fn new(key: SortKey, most: usize) -> Self {
-        Chosen { key, most: if most == 0 { usize::MAX } else { most }, rows: Vec::new(), all: 0 }
+/// Prints the first `most` connections by `key`, all with 0, among those that are `wanted`.
+pub fn print(
+    out: &mut dyn Write,
+    key: SortKey,
+    most: usize,
+    streams: &Streams,
+    wanted: impl Fn(u32) -> bool,
+) -> io::Result<()> {
+    let mut chosen: Vec<(usize, Digest)> = streams.digests().filter(|(_, digest)| wanted(digest.stream)).collect();
+    let all = chosen.len();
+    let most = if most == 0 { all } else { most.min(all) };
+    let order = |(_, digest): &(usize, Digest)| (Reverse(weight(key, digest)), digest.stream);
+    if most < all {
+        chosen.select_nth_unstable_by_key(most, order);
+        chosen.truncate(most);
     }
-
-    /// Another connection.
-    pub fn add(&mut self, connection: &Connection) {
-        self.all += 1;
-        let weight = weight(self.key, connection);
-        // Only what may be among the first is worth a row.
-        if self.rows.len() >= self.most.saturating_mul(2).max(64) {
-            self.cut();
+    chosen.sort_by_key(order);
+    let rows: Vec<Row> =
+        chosen.iter().filter_map(|(at, _)| streams.get(*at)).map(|connection| row(&connection)).collect();
+    let mut widths = COLUMNS.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.len());
         }
-        if self.rows.len() >= self.most
-            && let Some((Reverse(least), stream, _)) = self.rows.get(self.most - 1)
-            && (weight, Reverse(connection.stream)) < (*least, Reverse(*stream))
-        {
-            return;
-        }
-        self.rows.push((Reverse(weight), connection.stream, row(connection)));
     }
-
-    fn cut(&mut self) {
-        self.rows.sort_by_key(|(weight, stream, _)| (*weight, *stream));
-        self.rows.truncate(self.most);
+    let line = |cells: &[String; COLUMNS.len()]| {
+        let mut line = String::new();
+        for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            // Names to the left, numbers to the right.
+            let width = width + 2;
+            line.push_str(&if (1..4).contains(&at) {
+                format!("  {cell:<0$}", width - 2)
+            } else {
+                format!("{cell:>width$}")
+            });
+        }
+        line.trim_end().to_owned()
+    };
+    writeln!(out, "{}", line(&COLUMNS.map(str::to_owned)).bold())?;
+    for row in &rows {
+        let line = line(&row.cells);
+        if row.bad { writeln!(out, "{}", line.yellow())? } else { writeln!(out, "{line}")? }
     }
-
-    /// Prints the table.
-    pub fn print(mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.cut();
-        let mut widths = COLUMNS.map(str::len);
-        for (.., row) in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(&row.cells) {
-                *width = (*width).max(cell.len());
-            }
-        }
-        let line = |cells: &[String; COLUMNS.len()]| {
-            let mut line = String::new();
-            for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-                // Names to the left, numbers to the right.
-                let width = width + 2;
-                line.push_str(&if (1..4).contains(&at) {
-                    format!("  {cell:<0$}", width - 2)
-                } else {
-                    format!("{cell:>width$}")
-                });
-            }
-            line.trim_end().to_owned()
-        };
-        writeln!(out, "{}", line(&COLUMNS.map(str::to_owned)).bold())?;
-        for (.., row) in &self.rows {
-            let line = line(&row.cells);
-            if row.bad { writeln!(out, "{}", line.yellow())? } else { writeln!(out, "{line}")? }
-        }
-        let more = self.all.saturating_sub(self.rows.len() as u64);
-        if more > 0 {
-            writeln!(out, "  and {} more (--top 0 shows all, --sort chooses the first)", grouped(more))?;
-        }
-        Ok(())
+    if all > rows.len() {
+        writeln!(
+            out,
+            "  and {} more (--top 0 shows all, --sort chooses the first)",
+            grouped((all - rows.len()) as u64)
+        )?;
     }
+    Ok(())
 }
 
-fn weight(key: SortKey, connection: &Connection) -> u64 {
-    let sum = |of: fn(&crate::analysis::connection::Course) -> u64| connection.courses.iter().map(of).sum();
+fn weight(key: SortKey, digest: &Digest) -> u64 {
     match key {
-        SortKey::Bytes => sum(|course| course.bytes),
-        SortKey::Packets => sum(|course| course.packets),
-        SortKey::Duration => connection.duration(),
-        SortKey::Retransmissions => sum(|course| u64::from(course.loss.retransmissions() + course.loss.syn.seen.count)),
-        SortKey::Rtt => {
-            connection.courses.iter().filter_map(|course| course.round_trips.percentile(50)).max().unwrap_or(0)
-        }
-        SortKey::Stream => u64::from(u32::MAX - connection.stream),
+        SortKey::Bytes => digest.bytes,
+        SortKey::Packets => digest.packets,
+        SortKey::Duration => digest.duration,
+        SortKey::Retransmissions => u64::from(digest.again),
+        SortKey::Rtt => digest.round_trip,
+        SortKey::Stream => 0,
     }
 }
 
@@ -112,7 +91,7 @@ fn row(connection: &Connection) -> Row {
     let (a, b) = (connection.course(Side::A), connection.course(Side::B));
     let mainly = connection.course(connection.mainly());
     let repeats = |side| {
-        let loss = &connection.course(side).loss;
+        let loss = connection.course(side).loss();
         loss.retransmissions() + loss.syn.seen.count + loss.fin.count
     };
     let rtt = mainly.round_trips.percentile(50).or(connection.sequence.handshake());

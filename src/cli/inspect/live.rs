@@ -157,7 +157,7 @@ fn tell(packet: &Packet<'_>, told: &mut HashSet<u32>) -> io::Result<()> {
     if connection.is_over() && told.insert(connection.stream) {
         let course = |side| {
             let course = connection.course(side);
-            let again = course.loss.retransmissions();
+            let again = course.loss().retransmissions();
             let again = if again == 0 { String::new() } else { format!(" ({again} sent again)") };
             format!("{}{again}", show_bytes(course.bytes))
         };

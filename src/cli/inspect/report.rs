@@ -7,10 +7,9 @@ use colored::{ColoredString, Colorize};
 use serde_json::json;
 
 use super::View;
-use super::flows::Chosen;
+use super::flows;
 use super::input::Input;
 use crate::analysis::analyzer::{Analyzer, Totals};
-use crate::analysis::connection::Connection;
 use crate::analysis::findings::{Collection, Finding, Severity, grouped};
 use crate::analysis::segment::Side;
 use crate::analysis::sequence::time;
@@ -19,6 +18,7 @@ use crate::capture::read::Facts;
 use crate::cli::args::Global;
 use crate::cli::args::inspect::InspectArgs;
 use crate::cli::units::show_bytes;
+use crate::time::Time;
 
 /// Prints everything about `wanted` connections, or all.
 pub fn show(
@@ -29,27 +29,15 @@ pub fn show(
     analyzer: &Analyzer,
     wanted: Option<&HashSet<u32>>,
 ) -> io::Result<View> {
-    let is_wanted = |connection: &Connection| wanted.is_none_or(|wanted| wanted.contains(&connection.stream));
-    let mut chosen = Chosen::new(args.sort, args.top);
-    let mut written = Ok(());
+    let is_wanted = |stream| wanted.is_none_or(|wanted| wanted.contains(&stream));
     let machine = global.json || args.csv;
     if global.json {
         writeln!(out, "{}", capture_object(input, analyzer))?;
     }
-    let mut first = true;
-    let mut findings = analyzer.conclude(input.dropped(), |connection| {
-        if written.is_err() || !is_wanted(connection) {
-            return;
-        }
-        if global.json {
-            written = writeln!(out, "{}", super::flow::object(connection));
-        } else if args.csv {
-            written = super::flow::row(out, connection, std::mem::take(&mut first));
-        } else {
-            chosen.add(connection);
-        }
-    });
-    written?;
+    if machine {
+        objects(out, global.json, analyzer, is_wanted)?;
+    }
+    let mut findings = analyzer.conclude(input.dropped());
     if let Some(wanted) = wanted {
         findings.keep(|finding| finding.stream.is_none_or(|stream| wanted.contains(&stream)));
     }
@@ -68,11 +56,29 @@ pub fn show(
     if !global.quiet {
         capture(out, input, analyzer)?;
         writeln!(out)?;
-        chosen.print(out)?;
+        flows::print(out, args.sort, args.top, analyzer.streams(), is_wanted)?;
     }
     print_findings(out, &findings)?;
     print_truth(out, analyzer.truth())?;
     Ok(View::Done { serious })
+}
+
+/// Every connection as an object or a row.
+fn objects(out: &mut dyn Write, json: bool, analyzer: &Analyzer, is_wanted: impl Fn(u32) -> bool) -> io::Result<()> {
+    let end = analyzer.totals().span.map_or(Time::ZERO, |(_, end)| end);
+    let (mut first, mut written) = (true, Ok(()));
+    analyzer.streams().for_each(|connection| {
+        if written.is_err() || !is_wanted(connection.stream) {
+            return;
+        }
+        connection.tally.until(connection.relative(end).as_nanos());
+        written = if json {
+            writeln!(out, "{}", super::flow::object(connection))
+        } else {
+            super::flow::row(out, connection, std::mem::take(&mut first))
+        };
+    });
+    written
 }
 
 /// Facts of each file, then totals.
