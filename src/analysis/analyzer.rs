@@ -91,6 +91,7 @@ impl Analyzer {
         if time < latest {
             self.facts.backwards.0 += 1;
             self.facts.backwards.1.get_or_insert(number);
+            self.facts.backwards.2 = self.facts.backwards.2.max(latest.since(time).as_nanos() as u64);
         } else {
             self.totals.span = Some((first, time));
         }

@@ -84,6 +84,8 @@ pub struct Reset {
     pub ttl: (u8, Option<u8>),
     /// Data of the other end was not acknowledged yet.
     pub unacknowledged: bool,
+    /// The other end sent payload last, and got nothing for it.
+    pub unanswered: bool,
     /// Its sequence number was the one that its receiver expects.
     pub expected: bool,
     /// Nanoseconds since the segment before it.
@@ -191,6 +193,10 @@ pub struct Connection {
     pub icmp: Vec<IcmpNote>,
     /// SYN to SYN-ACK, and SYN-ACK to the acknowledgment, in nanoseconds.
     pub handshake: (Option<u64>, Option<u64>),
+    /// Who sent payload last, when and in which frame: it is the other's turn, or it goes on.
+    pub turn: Option<(Side, Time, u64)>,
+    /// Who closed first with a FIN or a reset, and when.
+    pub closing: Option<(Side, Time, u64)>,
 }
 
 impl Connection {
@@ -214,6 +220,8 @@ impl Connection {
             resets: Vec::new(),
             icmp: Vec::new(),
             handshake: (None, None),
+            turn: None,
+            closing: None,
         }
     }
 
@@ -273,6 +281,12 @@ impl Connection {
             self.note_reset(side, segment, states, &before.1);
         }
         self.note_handshake(side, segment);
+        if segment.len > 0 && !verdict.marks.reported().contains(Marks::RETRANSMISSION) {
+            self.turn = Some((side, segment.time, segment.frame));
+        }
+        if segment.header.flags.fin() || segment.header.flags.rst() {
+            self.closing = self.closing.or(Some((side, segment.time, segment.frame)));
+        }
         self.note_course(side, segment, &verdict, &before);
         self.last = (segment.frame, segment.time.max(self.last.1));
         (verdict, illegal)
@@ -285,7 +299,8 @@ impl Connection {
         verdict: &Verdict,
         before: &(super::sequence::Direction, super::sequence::Direction),
     ) {
-        let handshake = self.sequence.handshake();
+        let (to_own, to_peer) = (self.way_to(side), self.way_to(side.other()));
+        let round_trip = to_own + to_peer;
         let (own_after, peer_after) = (*self.sequence.direction(side), *self.sequence.direction(side.other()));
         let [a, b] = &mut self.courses;
         let (own, peer) = if side == Side::A { (a, b) } else { (b, a) };
@@ -325,7 +340,7 @@ impl Connection {
         }
         if Loss::concerns(verdict.marks) {
             let loss = own.loss.get_or_insert_default();
-            loss.on_sent(segment, verdict, &before.0, &before.1, own.largest);
+            loss.on_sent(segment, verdict, &before.0, &before.1, own.largest, round_trip);
         }
         if verdict.unseen > 0 || !segment.options.sack.is_empty() {
             peer.loss.get_or_insert_default();
@@ -334,14 +349,45 @@ impl Connection {
             loss.on_acknowledged(segment, verdict);
         }
         let last = (own.limits.last_payload(), peer.limits.last_payload());
-        let meeting =
-            |own, peer, largest, recovering| Meeting { segment, verdict, own, peer, largest, recovering, handshake };
-        own.limits.on_segment(true, &meeting(&own_after, &peer_after, own.largest, own.loss().recovering()), last.1);
+        let largest_of = |of: &Course| of.offer.and_then(|offer| offer.mss).map_or(536, u32::from);
+        let mss = (largest_of(peer).min(largest_of(own)), largest_of(own).min(largest_of(peer)));
+        let ways = (to_own, to_peer);
+        own.limits.on_segment(
+            true,
+            &Meeting {
+                segment,
+                verdict,
+                own: &own_after,
+                peer: &peer_after,
+                largest: own.largest,
+                mss: mss.0,
+                recovering: own.loss().recovering(),
+                lag: ways.0,
+                beyond: ways.1,
+                asked: last.1,
+            },
+        );
         peer.limits.on_segment(
             false,
-            &meeting(&peer_after, &own_after, peer.largest, peer.loss().recovering()),
-            last.0,
+            &Meeting {
+                segment,
+                verdict,
+                own: &peer_after,
+                peer: &own_after,
+                largest: peer.largest,
+                mss: mss.1,
+                recovering: peer.loss().recovering(),
+                lag: ways.1,
+                beyond: ways.0,
+                asked: last.0,
+            },
         );
+    }
+
+    /// From the place of capture to an end and back, as the handshake shows it, in nanoseconds.
+    pub fn way_to(&self, side: Side) -> u64 {
+        let (answered, completed) = self.handshake;
+        if side == Side::A { completed.unwrap_or(0) } else { answered.unwrap_or(0) }
     }
 
     fn note_illegal(&mut self, illegal: Illegal, side: Side, frame: u64) {
@@ -409,11 +455,22 @@ impl Connection {
             (Some(_), None) => true,
             (None, _) => false,
         };
+        let unanswered = self.turn.is_some_and(|(of, ..)| of != side);
         let ttl = (segment.ttl, self.course(side).ttl.map(|(least, _)| least));
         let after = segment.time.since(self.last.1).as_nanos() as u64;
         let (state, peer) = states;
-        let reset =
-            Reset { frame: segment.frame, time: segment.time, side, state, peer, ttl, unacknowledged, expected, after };
+        let reset = Reset {
+            frame: segment.frame,
+            time: segment.time,
+            side,
+            state,
+            peer,
+            ttl,
+            unacknowledged,
+            unanswered,
+            expected,
+            after,
+        };
         self.resets.push(reset);
     }
 
@@ -424,8 +481,9 @@ impl Connection {
         let flags = segment.header.flags;
         let asked = self.course(side.other()).offer.map(|offer| offer.time);
         if flags.syn() && flags.ack() {
+            // Of a SYN that was sent again the last one counts: no answer takes as long as a timer.
             if self.handshake.0.is_none()
-                && let Some(asked) = asked
+                && let Some(asked) = self.sequence.last_syn()
             {
                 self.handshake.0 = Some(segment.time.since(asked).as_nanos() as u64);
             }
@@ -449,9 +507,12 @@ impl Connection {
         self.states.is_over()
     }
 
-    /// Drops what only a running connection needs.
+    /// Drops what only a busy connection needs, and most of the rest when it is over.
     pub fn rest(&mut self) {
-        self.sequence.rest();
+        self.sequence.rest(self.is_over());
+        if !self.is_over() {
+            return;
+        }
         self.states.rest();
         self.tally.over();
         for course in &mut self.courses {

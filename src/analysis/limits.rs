@@ -1,5 +1,11 @@
 //! Where the time of a connection went: what kept a sender back, closed windows, pauses, and the quarrel of Nagle's
 //! algorithm with delayed acknowledgments.
+//!
+//! A sender acts on an acknowledgment when it arrives, which is not when it passes the place of capture: from there it
+//! takes the way to the sender, and what is sent then takes the way back. The handshake shows how long that is, and so
+//! much later acknowledgments count here. At the sender itself it is nothing, at the receiver the whole round trip.
+
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +13,7 @@ use super::seen::Spans;
 use super::segment::Segment;
 use super::sequence::{Direction, Marks, Scale, Verdict};
 use crate::time::Time;
+use crate::wire::SeqNum;
 
 /// A delayed acknowledgment waits at least this long (Linux 40 ms and more; RFC 9293 section 3.8.6.3 allows 500).
 const DELAYED: u64 = 35_000_000;
@@ -14,6 +21,8 @@ const DELAYED: u64 = 35_000_000;
 const AT_ONCE: u64 = 3_000_000;
 /// Silence shorter than this is no pause.
 const PAUSE: u64 = 100_000_000;
+/// Acknowledgments on their way to the sender that are told apart; more are taken together.
+const UNDER_WAY: usize = 64;
 
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,40 +36,69 @@ pub enum Limit {
     Network,
 }
 
+/// An acknowledgment and the window with it, when they reach the sender.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Arrival {
+    time: Time,
+    ack: SeqNum,
+    /// The right edge of the window; `None` where its scale is not known.
+    edge: Option<SeqNum>,
+}
+
+/// A small segment that was acknowledged late.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Held {
+    nanos: u64,
+    /// When the acknowledgment reaches the sender.
+    until: Time,
+    frame: u64,
+}
+
 /// Where the time of one direction went.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Limits {
     /// Nanoseconds with nothing to send, with a full window, and waiting for the network.
     spent: [u64; 3],
     limit: Limit,
+    /// Up to when time is accounted for.
     since: Option<Time>,
+    /// Since when the sender could send and did not.
+    free: Time,
+    arrivals: VecDeque<Arrival>,
+    /// The highest sequence number sent.
+    next: Option<SeqNum>,
+    /// What the sender knows to be acknowledged, and how far it may send.
+    acked: Option<SeqNum>,
+    edge: Option<SeqNum>,
     /// The largest flight since the last loss: what the sender has shown that it may have under way.
     proven: u32,
     /// Where it stopped, if it ever did.
     stalls: Option<Box<Stalls>>,
+    /// The receiver's window is closed, or as good as: since when, and in which frame it closed.
     closed: Option<(Time, u64)>,
     /// Last payload: time, frame, bytes.
     last: Option<(Time, u64, u32)>,
-    /// A small segment was acknowledged late: when it was sent and acknowledged, and its frame.
-    held: Option<(u64, Time, u64)>,
+    held: Option<Held>,
     /// The most window that the receiver offered, in bytes.
     pub most_window: u64,
-    /// Full windows, and where.
+    /// Full windows.
     pub window_full: u32,
 }
 
 /// Times during which nothing was sent although there was something, or might have been.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Stalls {
-    /// The receiver of this direction had closed its window.
+    /// The receiver of this direction had closed its window, or left less than a segment of it.
     pub zero_window: Spans,
-    /// This end's application sent nothing although it was its turn.
+    /// This end's application sent nothing although it could.
     pub pauses: Spans,
+    /// Of these, the longest began with a request of the other end, in this frame.
+    pub asked: u64,
     /// A small segment waited for a delayed acknowledgment, with more to send.
     pub nagle: Spans,
 }
 
-/// What a segment meets, for its sender's direction.
+/// What a segment meets, for a sender's direction.
 pub struct Meeting<'a> {
     /// The segment.
     pub segment: &'a Segment<'a>,
@@ -70,12 +108,18 @@ pub struct Meeting<'a> {
     pub own: &'a Direction,
     /// See `own`.
     pub peer: &'a Direction,
-    /// The largest payload of the direction.
+    /// The largest payload of the direction, and the largest that it may have.
     pub largest: u32,
+    /// See `largest`.
+    pub mss: u32,
     /// A loss is being repaired.
     pub recovering: bool,
-    /// From SYN to the first acknowledgment, in nanoseconds.
-    pub handshake: Option<u64>,
+    /// From the place of capture to this sender and back, and to its receiver and back, in nanoseconds.
+    pub lag: u64,
+    /// See `lag`.
+    pub beyond: u64,
+    /// The last payload of the other end: time and frame.
+    pub asked: Option<(Time, u64)>,
 }
 
 impl Limits {
@@ -90,75 +134,122 @@ impl Limits {
     }
 
     /// A segment of either end passed; `sent` says that it is one of this direction.
-    pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>, others_last: Option<Time>) {
-        let Meeting { segment, verdict, own, peer, .. } = meeting;
+    pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>) {
+        let Meeting { segment, verdict, .. } = meeting;
         let now = segment.time;
-        if let Some(since) = self.since
-            && let Some(spent) = self.spent.get_mut(self.limit as usize)
-        {
-            *spent += now.since(since).as_nanos() as u64;
-        }
-        if sent && segment.len > 0 {
-            self.payload(meeting, others_last);
-        } else if !sent {
+        self.catch_up(now, meeting);
+        if !sent {
             self.acknowledged(meeting);
+            self.catch_up(now, meeting);
+            return;
         }
-        if sent && verdict.marks.contains(Marks::WINDOW_FULL) {
+        if verdict.marks.contains(Marks::WINDOW_FULL) {
             self.window_full += 1;
         }
-        if segment.len > 0 || self.since.is_some() {
+        let payload = segment.len > 0;
+        if payload {
+            self.payload(meeting);
+        }
+        self.next = meeting.own.next_seq();
+        if payload {
+            self.since = self.since.or(Some(now));
+            self.decide(now, meeting);
+        }
+    }
+
+    /// Lets all acknowledgments reach the sender that have by `now`.
+    fn catch_up(&mut self, now: Time, meeting: &Meeting<'_>) {
+        while let Some(arrival) = self.arrivals.front().filter(|arrival| arrival.time <= now).copied() {
+            self.arrivals.pop_front();
+            self.account(arrival.time);
+            (self.acked, self.edge) = (Some(arrival.ack), arrival.edge);
+            self.decide(arrival.time, meeting);
+        }
+        self.account(now);
+    }
+
+    fn account(&mut self, now: Time) {
+        if let Some(since) = self.since.filter(|since| *since < now) {
+            if let Some(spent) = self.spent.get_mut(self.limit as usize) {
+                *spent = spent.saturating_add(now.since(since).as_nanos() as u64);
+            }
             self.since = Some(now);
         }
-        let flight = match (own.next_seq(), peer.last_ack()) {
-            (Some(next), Some(ack)) if next.after(ack) => next.0.wrapping_sub(ack.0),
+    }
+
+    /// What keeps the sender back from now on.
+    fn decide(&mut self, now: Time, meeting: &Meeting<'_>) {
+        let next = self.next;
+        let beyond = |seq: Option<SeqNum>| match (next, seq) {
+            (Some(next), Some(seq)) if next.after(seq) => next.0.wrapping_sub(seq.0),
             _ => 0,
         };
-        self.proven = if meeting.recovering { flight } else { self.proven.max(flight) };
-        let room = match (peer.scale(), peer.window()) {
-            (Scale::Unknown, _) | (_, None) => u64::MAX,
-            (_, Some(window)) => window.saturating_sub(u64::from(flight)),
+        let flight = if self.acked.is_some() { beyond(self.acked) } else { 0 };
+        // What is under way during a recovery, and what is only missing, cannot be told apart.
+        self.proven = if meeting.recovering { 0 } else { self.proven.max(flight) };
+        let room = match (next, self.edge) {
+            (Some(next), Some(edge)) if edge.after(next) => edge.0.wrapping_sub(next.0),
+            (Some(_), Some(_)) => 0,
+            _ => u32::MAX,
         };
-        self.limit = if room < u64::from(meeting.largest.max(1)) {
+        // Who has more to send fills its segments.
+        let dry = self.last.is_some_and(|(.., len)| len + 40 < meeting.mss);
+        let idle = flight == 0 || dry || u64::from(flight) * 2 < u64::from(self.proven);
+        let limit = if room < meeting.largest.max(1) {
             Limit::Receiver
-        } else if flight == 0 || !meeting.recovering && u64::from(flight) * 2 < u64::from(self.proven) {
+        } else if flight == 0 || idle && !meeting.recovering {
             Limit::Sender
         } else {
             Limit::Network
         };
+        if limit == Limit::Sender && self.limit != Limit::Sender {
+            self.free = now;
+        }
+        self.limit = limit;
     }
 
     /// Payload of this direction: ends its own pause, and perhaps a wait for a delayed acknowledgment.
-    fn payload(&mut self, meeting: &Meeting<'_>, others_last: Option<Time>) {
+    fn payload(&mut self, meeting: &Meeting<'_>) {
         let Meeting { segment, verdict, .. } = meeting;
-        let now = segment.time;
+        let (now, frame) = (segment.time, segment.frame);
         let fresh = !verdict.marks.reported().contains(Marks::RETRANSMISSION);
-        if let Some((nanos, acknowledged, frame)) = self.held.take()
-            && now.since(acknowledged).as_nanos() < u128::from(AT_ONCE)
+        if let Some(held) = self.held.take()
+            && now.since(held.until).as_nanos() < u128::from(AT_ONCE)
             && fresh
         {
-            self.stalls.get_or_insert_default().nagle.add(nanos, frame, segment.frame);
+            self.stalls.get_or_insert_default().nagle.add(held.nanos, held.frame, frame);
         }
-        let before = self.last.map(|(time, ..)| time).max(others_last);
-        if let Some(before) = before
+        let last = self.last.map(|(time, frame, _)| (time, frame));
+        // Its turn came with its own last payload, with a request, or when it could send again.
+        if let Some((time, begun)) = last.max(meeting.asked)
             && self.limit == Limit::Sender
             && fresh
         {
-            let silent = now.since(before).as_nanos() as u64;
-            if silent >= PAUSE.max(meeting.handshake.unwrap_or(0) * 2) {
-                let frame = self.last.map_or(segment.frame, |(_, frame, _)| frame);
-                self.stalls.get_or_insert_default().pauses.add(silent, frame, segment.frame);
+            let silent = now.since(time.max(self.free)).as_nanos() as u64;
+            if silent >= PAUSE.max((meeting.lag + meeting.beyond).saturating_mul(2)) {
+                let stalls = self.stalls.get_or_insert_default();
+                if silent >= stalls.pauses.longest {
+                    stalls.asked = meeting.asked.filter(|asked| Some(*asked) > last).map_or(0, |(_, frame)| frame);
+                }
+                stalls.pauses.add(silent, begun, frame);
             }
         }
-        self.last = Some((now, segment.frame, segment.len));
+        self.last = Some((now, frame, segment.len));
     }
 
     /// A segment of the receiver: its window, and how late it acknowledges a small segment.
     fn acknowledged(&mut self, meeting: &Meeting<'_>) {
         let Meeting { segment, verdict, peer, own, .. } = meeting;
-        let now = segment.time;
-        let flags = segment.header.flags;
-        self.most_window = self.most_window.max(peer.window().unwrap_or(0));
-        let closes = verdict.marks.contains(Marks::ZERO_WINDOW);
+        let (now, header) = (segment.time, &segment.header);
+        if !header.flags.ack() {
+            return;
+        }
+        let window = peer.window().unwrap_or(0);
+        self.most_window = self.most_window.max(window);
+        // Less than a segment holds a sender back as nothing does (RFC 9293 section 3.8.6.2.1).
+        let plain = !(header.flags.syn() || header.flags.fin() || header.flags.rst());
+        let little = window < u64::from(meeting.largest) && window * 2 < self.most_window;
+        let closes = plain && self.last.is_some() && (window == 0 || little);
         match self.closed {
             None if closes => self.closed = Some((now, segment.frame)),
             Some((since, frame)) if !closes => {
@@ -168,17 +259,28 @@ impl Limits {
             }
             _ => {}
         }
+        let time = now + std::time::Duration::from_nanos(meeting.lag);
+        let edge = (peer.scale() != Scale::Unknown).then(|| header.ack + u32::try_from(window).unwrap_or(u32::MAX));
+        let arrival = Arrival { time, ack: header.ack, edge };
+        let full = self.arrivals.len() >= UNDER_WAY * 2;
+        match self.arrivals.back_mut() {
+            // What comes in close order is taken as one, so that few are under way at any time.
+            Some(latest)
+                if full || latest.time + std::time::Duration::from_nanos(meeting.lag / UNDER_WAY as u64) >= time =>
+            {
+                (latest.ack, latest.edge) = (arrival.ack, arrival.edge);
+            }
+            _ => self.arrivals.push_back(arrival),
+        }
         self.held = None;
         if segment.len == 0
-            && flags.ack()
-            && own.next_seq() == Some(segment.header.ack)
+            && own.next_seq() == Some(header.ack)
             && let Some((sent, frame, len)) = self.last
-            && len < meeting.largest.max(536)
+            && len + 40 < meeting.mss
         {
-            let waited = now.since(sent).as_nanos() as u64;
-            let path = meeting.handshake.unwrap_or(0);
-            if waited >= DELAYED.max(path.saturating_mul(2)) && verdict.acknowledges.is_some() {
-                self.held = Some((waited, now, frame));
+            let nanos = now.since(sent).as_nanos() as u64;
+            if nanos >= DELAYED + meeting.beyond && verdict.acknowledges.is_some() {
+                self.held = Some(Held { nanos, until: time, frame });
             }
         }
     }
@@ -186,6 +288,8 @@ impl Limits {
     /// Drops what only a running connection needs.
     pub fn rest(&mut self) {
         (self.since, self.last, self.held) = (None, None, None);
+        (self.next, self.acked, self.edge) = (None, None, None);
+        self.arrivals = VecDeque::new();
     }
 
     /// Keeps the first frame of each kind of evidence only.
@@ -196,9 +300,9 @@ impl Limits {
         }
     }
 
-    /// When payload of this direction was last seen.
-    pub fn last_payload(&self) -> Option<Time> {
-        self.last.map(|(time, ..)| time)
+    /// When payload of this direction was last seen, and in which frame.
+    pub fn last_payload(&self) -> Option<(Time, u64)> {
+        self.last.map(|(time, frame, _)| (time, frame))
     }
 
     /// The receiver's window is closed at the end of the capture: since when, and in which frame it closed.

@@ -12,6 +12,8 @@ use crate::wire::SeqNum;
 
 /// No sender in use retransmits on a timer sooner than this (Linux, Windows, macOS: 200 ms and more).
 const LEAST_RTO: u64 = 180_000_000;
+/// Holes that are remembered.
+const HOLES: usize = 64;
 /// Retransmissions that wait for proof that they were needed, or not.
 const WATCHED: usize = 32;
 
@@ -79,8 +81,12 @@ pub struct Loss {
     watched: VecDeque<Watched>,
     /// What the receiver has sacked and not yet acknowledged, the latest few blocks.
     sacked: VecDeque<(SeqNum, SeqNum)>,
-    /// The segment that is sent again and again.
-    stuck: Option<(SeqNum, u32)>,
+    /// The segment that is sent again and again: how often, and when last.
+    stuck: Option<(SeqNum, u32, Time)>,
+    /// What was passed over and has not come yet: from, to, since when.
+    holes: VecDeque<(SeqNum, SeqNum, Time)>,
+    /// Retransmissions of what the capture did not have, and of what it had: lost before the place of capture, and beyond.
+    pub place: (u32, u32),
 }
 
 impl Loss {
@@ -111,7 +117,8 @@ impl Loss {
         marks.intersects(again | Marks::LOST_SEGMENT | Marks::OUT_OF_ORDER)
     }
 
-    /// A segment of this direction. `own` and `peer` are what was known before it, `largest` the largest payload so far.
+    /// A segment of this direction. `own` and `peer` are what was known before it, `largest` is the largest payload so far,
+    /// and `round_trip` that of the handshake, in nanoseconds.
     pub fn on_sent(
         &mut self,
         segment: &Segment<'_>,
@@ -119,20 +126,34 @@ impl Loss {
         own: &Direction,
         peer: &Direction,
         largest: u32,
+        round_trip: u64,
     ) {
         let (marks, frame) = (verdict.marks, segment.frame);
         let flags = segment.header.flags;
         if marks.contains(Marks::LOST_SEGMENT) {
             self.gaps.add(frame);
+            if let Some(next) = own.next_seq() {
+                if self.holes.len() == HOLES {
+                    self.holes.pop_front();
+                }
+                self.holes.push_back((next, segment.header.seq, segment.time));
+            }
         }
+        let filled = self.fill(segment.header.seq, segment.header.seq + segment.len);
+        let mut again =
+            marks.intersects(Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION);
         if marks.contains(Marks::OUT_OF_ORDER) {
-            let late = segment.time.since(own.next_seq_time()).as_nanos() as u64;
-            self.reordered.add(late, frame, frame);
-            let behind = own.next_seq().map_or(0, |next| next.0.wrapping_sub(segment.header.seq.0));
-            self.reordered_bytes = self.reordered_bytes.max(behind);
+            let since = filled.unwrap_or(own.next_seq_time());
+            let late = segment.time.since(since).as_nanos() as u64;
+            // What was only late comes sooner than the sender could have learned that it was missed.
+            again = segment.len > 0 && filled.is_some() && round_trip > 0 && late >= round_trip / 10 * 9;
+            if !again {
+                self.reordered.add(late, frame, frame);
+                let behind = own.next_seq().map_or(0, |next| next.0.wrapping_sub(segment.header.seq.0));
+                self.reordered_bytes = self.reordered_bytes.max(behind);
+            }
         }
-        let again = Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION;
-        if !marks.intersects(again) {
+        if !again {
             return;
         }
         if flags.syn() {
@@ -147,10 +168,19 @@ impl Loss {
         if marks.contains(Marks::SPURIOUS_RETRANSMISSION) {
             return self.after_ack.add(frame);
         }
+        if filled.is_some() {
+            self.place.0 += 1
+        } else {
+            self.place.1 += 1
+        }
+        let now = segment.time;
+        let stuck = self.stuck.filter(|(stuck, ..)| *stuck == seq);
         match cause(segment, verdict, own, peer) {
             Cause::Timeout => {
                 let first = verdict.rto.unwrap_or(super::sequence::Since { frame, nanos: 0 });
-                self.timeouts.add(first.nanos, first.frame, frame);
+                // Each wait counts once, however often the same bytes are sent.
+                let nanos = stuck.map_or(first.nanos, |(.., last)| now.since(last).as_nanos() as u64);
+                self.timeouts.add(nanos, first.frame, frame);
             }
             Cause::Fast => self.fast.add(frame),
             Cause::TailProbe => self.tail.add(frame),
@@ -164,15 +194,43 @@ impl Loss {
         }
         let value = segment.options.timestamps.map(|(value, _)| value);
         self.watched.push_back(Watched { seq, end, value, frame, time: segment.time });
-        let times = match self.stuck {
-            Some((stuck, times)) if stuck == seq => times + 1,
-            _ => 1,
-        };
-        self.stuck = Some((seq, times));
+        let times = stuck.map_or(1, |(_, times, _)| times + 1);
+        self.stuck = Some((seq, times, now));
         // Full-sized, three times in vain: smaller ones opened the connection.
         if times >= 3 && segment.len >= largest && segment.len > 536 {
             self.black_hole.add(frame);
         }
+    }
+
+    /// Takes what a segment brings out of the holes. Returns since when the first of them was there.
+    fn fill(&mut self, seq: SeqNum, end: SeqNum) -> Option<Time> {
+        let mut since = None;
+        let mut rest = None;
+        for hole in &mut self.holes {
+            let (from, to, time) = *hole;
+            if !(seq.before(to) && end.after(from)) {
+                continue;
+            }
+            since = since.or(Some(time));
+            if seq.after(from) && end.before(to) {
+                rest = Some((end, to, time));
+                hole.1 = seq;
+            } else if seq.after(from) {
+                hole.1 = seq;
+            } else {
+                hole.0 = end.earliest(to);
+            }
+        }
+        self.holes.retain(|(from, to, _)| from.before(*to));
+        if let Some(rest) = rest.filter(|_| self.holes.len() < HOLES) {
+            self.holes.push_back(rest);
+        }
+        since
+    }
+
+    /// Bytes that were passed over, never came and were never acknowledged.
+    pub fn missing(&self) -> u64 {
+        self.holes.iter().map(|(from, to, _)| u64::from(to.0.wrapping_sub(from.0))).sum()
     }
 
     /// A segment of the other end: what its acknowledgment proves.
@@ -186,6 +244,7 @@ impl Loss {
             return;
         }
         if self.recover.is_none()
+            && self.holes.is_empty()
             && self.watched.is_empty()
             && self.sacked.is_empty()
             && segment.options.sack.is_empty()
@@ -193,9 +252,11 @@ impl Loss {
             return;
         }
         let ack = segment.header.ack;
-        if self.stuck.is_some_and(|(seq, _)| ack.after(seq)) {
+        if self.stuck.is_some_and(|(seq, ..)| ack.after(seq)) {
             self.stuck = None;
         }
+        // What is acknowledged has come, if not by here.
+        self.holes.retain(|(_, to, _)| ack.before(*to));
         self.prove(segment, verdict);
         self.watch_sack(segment, verdict);
         if self.recover.is_some_and(|recover| ack.at_or_after(recover)) {

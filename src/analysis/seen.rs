@@ -60,7 +60,7 @@ impl Seen {
 /// A length of time that recurred: how often, how much in all, and the longest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spans {
-    /// How often, and where each began.
+    /// How often, and where each ended.
     pub seen: Seen,
     /// Nanoseconds in all.
     pub total: u64,
@@ -73,7 +73,7 @@ pub struct Spans {
 impl Spans {
     /// One more, from frame `first` to frame `last`.
     pub fn add(&mut self, nanos: u64, first: u64, last: u64) {
-        self.seen.add(first);
+        self.seen.add(last);
         self.total = self.total.saturating_add(nanos);
         if nanos >= self.longest {
             (self.longest, self.longest_frames) = (nanos, (first, last));

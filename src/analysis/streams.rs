@@ -4,7 +4,7 @@
 //! taken up again when a segment comes. Past a limit the least interesting are given up: they are counted, not lost
 //! sight of.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,8 +13,11 @@ use super::findings;
 use super::packing::{Packer, unpack};
 use super::segment::{Segment, Side};
 
-/// Connections that are kept ready for the next segment.
+/// Connections that are kept ready for the next segment: so many at first, and more where they are taken up again and
+/// again because so many are busy.
 const READY: usize = 2048;
+/// The most that are kept ready.
+const MOST_READY: usize = 24_576;
 
 /// What a connection is found by: both ends, the lower first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,10 +76,12 @@ pub struct Digest {
     pub packets: u64,
     /// From the first to the last segment, in nanoseconds.
     pub duration: u64,
-    /// The longer median round trip of the two directions, in nanoseconds.
+    /// The median round trips from the place of capture to both ends, in nanoseconds.
     pub round_trip: u64,
     /// It is over, and there is nothing to say of it.
     quiet: bool,
+    /// Another SYN opens another connection, whatever its number.
+    ended: bool,
 }
 
 impl Digest {
@@ -93,7 +98,8 @@ impl Digest {
             bytes: courses.iter().map(|course| course.bytes).sum(),
             packets: courses.iter().map(|course| course.packets).sum(),
             duration: connection.duration(),
-            round_trip: courses.iter().filter_map(|course| course.round_trips.percentile(50)).max().unwrap_or(0),
+            round_trip: courses.iter().filter_map(|course| course.round_trips.percentile(50)).sum(),
+            ended: connection.sequence.is_ended(),
             quiet: connection.is_over()
                 && [Side::A, Side::B].into_iter().all(plain)
                 && findings::of_connection(
@@ -133,11 +139,13 @@ pub struct Streams {
     slots: Vec<Slot>,
     free: Vec<u32>,
     ready: VecDeque<u32>,
+    /// How many may be ready.
+    most_ready: usize,
+    /// Those at rest by what they have to tell, the longest there first; who was woken since is still named.
+    resting: [VecDeque<u32>; 3],
     most: usize,
     opened: u32,
     merged: Merged,
-    /// Where the search for something to give up goes on.
-    hand: usize,
     last: Option<(Key, u32)>,
     packer: Packer,
     /// Space of connections that rest, for the next ones: small and large pieces of memory in turn would tear holes.
@@ -163,10 +171,11 @@ impl Streams {
             slots: Vec::new(),
             free: Vec::new(),
             ready: VecDeque::new(),
-            most: most.max(READY),
+            most_ready: READY.min(most.max(1)),
+            resting: Default::default(),
+            most: most.max(1),
             opened: 0,
             merged: Merged::default(),
-            hand: 0,
             last: None,
             packer: Packer::default(),
             spare: Vec::new(),
@@ -185,8 +194,12 @@ impl Streams {
         };
         let mut reused = false;
         let slot = match found {
+            Some(slot) if header.flags.syn() && self.has_ended(slot) => {
+                reused = true;
+                self.open(key, segment)
+            }
             Some(slot) if self.wake(slot) => {
-                reused = header.flags.syn() && !segment.quoted && self.is_reused(slot, source, segment);
+                reused = header.flags.syn() && self.is_reused(slot, source, segment);
                 if reused { self.open(key, segment) } else { slot }
             }
             _ => self.open(key, segment),
@@ -217,6 +230,11 @@ impl Streams {
             Some(Slot { state: State::Ready(connection), .. }) => Some(connection),
             _ => None,
         }
+    }
+
+    /// Whether the connection at rest there is one that a SYN leaves behind.
+    fn has_ended(&self, at: u32) -> bool {
+        self.slots.get(at as usize).is_some_and(|slot| matches!(slot.state, State::Resting(_)) && slot.digest.ended)
     }
 
     fn is_reused(&self, slot: u32, source: Address, segment: &Segment<'_>) -> bool {
@@ -279,6 +297,7 @@ impl Streams {
             State::Resting(bytes) => {
                 let Some(connection) = unpack(bytes) else { return false };
                 slot.state = State::Ready(Self::house(&mut self.spare, connection));
+                self.most_ready = (self.most_ready + 1).min(MOST_READY.min(self.most));
                 self.make_ready(at);
                 true
             }
@@ -288,7 +307,7 @@ impl Streams {
     /// Notes that a connection is ready; the one that was idle longest goes to rest.
     fn make_ready(&mut self, at: u32) {
         self.ready.push_back(at);
-        while self.ready.len() > READY {
+        while self.ready.len() > self.most_ready {
             let Some(oldest) = self.ready.pop_front() else { return };
             let Some(slot) = self.slots.get_mut(oldest as usize) else { continue };
             if slot.recent || oldest == at {
@@ -297,40 +316,65 @@ impl Streams {
                 continue;
             }
             if let State::Ready(mut connection) = std::mem::replace(&mut slot.state, State::Free) {
-                if connection.is_over() {
-                    connection.rest();
-                }
+                connection.rest();
                 slot.digest = Digest::of(&connection);
                 slot.state = State::Resting(self.packer.pack(&mut connection));
                 self.spare.push(connection);
+                let interest = slot.interest as usize;
+                self.note_resting(interest, oldest);
             }
         }
     }
 
-    /// Gives up one connection at rest: the first that is found of the least interest.
-    fn give_up(&mut self) {
-        for wanted in [Interest::Knock, Interest::Short, Interest::Full] {
-            for _ in 0..self.slots.len() {
-                self.hand = (self.hand + 1) % self.slots.len();
-                let Some(slot) = self.slots.get_mut(self.hand) else { return };
-                if slot.interest > wanted || !matches!(slot.state, State::Resting(_)) {
-                    continue;
-                }
-                let State::Resting(bytes) = std::mem::replace(&mut slot.state, State::Free) else { return };
-                let key = slot.key;
-                if self.index.get(&key) == Some(&(self.hand as u32)) {
-                    self.index.remove(&key);
-                    self.last = None;
-                }
-                self.free.push(self.hand as u32);
-                if let Some(connection) = unpack(&bytes) {
-                    self.merged.connections += 1;
-                    self.merged.packets += connection.courses.iter().map(|course| course.packets).sum::<u64>();
-                    self.merged.bytes += connection.courses.iter().map(|course| course.bytes).sum::<u64>();
-                }
-                return;
-            }
+    fn note_resting(&mut self, interest: usize, at: u32) {
+        let most = self.slots.len() * 2 + 64;
+        let Some(queue) = self.resting.get_mut(interest) else { return };
+        queue.push_back(at);
+        if queue.len() > most {
+            // Most of those named were woken since, and named again.
+            let slots = &self.slots;
+            let mut seen = HashSet::new();
+            queue.retain(|at| {
+                let rests = slots.get(*at as usize).is_some_and(|slot| matches!(slot.state, State::Resting(_)));
+                rests && seen.insert(*at)
+            });
         }
+    }
+
+    /// Gives up one connection: the one that has rested longest among those with the least to tell.
+    fn give_up(&mut self) {
+        let at = loop {
+            let Some((interest, at)) =
+                self.resting.iter_mut().enumerate().find_map(|(n, queue)| Some((n, queue.pop_front()?)))
+            else {
+                // All are ready: the one that became so first goes.
+                match self.ready.pop_front() {
+                    Some(at) => break at,
+                    None => return,
+                }
+            };
+            let slot = self.slots.get(at as usize);
+            if slot.is_some_and(|slot| matches!(slot.state, State::Resting(_)) && slot.interest as usize == interest) {
+                break at;
+            }
+        };
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let digest = match std::mem::replace(&mut slot.state, State::Free) {
+            State::Ready(connection) => {
+                let digest = Digest::of(&connection);
+                self.spare.push(connection);
+                digest
+            }
+            State::Resting(_) | State::Free => slot.digest,
+        };
+        if self.index.get(&slot.key) == Some(&at) {
+            self.index.remove(&slot.key);
+            self.last = None;
+        }
+        self.free.push(at);
+        self.merged.connections += 1;
+        self.merged.packets += digest.packets;
+        self.merged.bytes += digest.bytes;
     }
 
     /// How many connections there were.

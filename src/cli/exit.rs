@@ -77,6 +77,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// A name or a text from elsewhere, without what could steer a terminal or turn it around.
+pub fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { '?' } else { c }).take(1024).collect()
+}
+
 /// A run that failed.
 #[derive(Debug)]
 pub struct Failure {
@@ -108,11 +114,11 @@ impl Failure {
 
     /// A file that cannot be read.
     pub fn reading(path: &std::path::Path, error: &io::Error) -> Self {
-        Failure::new(Exit::CannotRead, format!("cannot read {}: {error}", path.display()))
+        Failure::new(Exit::CannotRead, format!("cannot read {}: {error}", printable(&path.display().to_string())))
     }
 
     /// A file that cannot be written.
     pub fn writing(path: &std::path::Path, error: &io::Error) -> Self {
-        Failure::new(Exit::CannotWrite, format!("cannot write {}: {error}", path.display()))
+        Failure::new(Exit::CannotWrite, format!("cannot write {}: {error}", printable(&path.display().to_string())))
     }
 }

@@ -1,6 +1,7 @@
 //! What the capture itself lacks or distorts: said once, however many connections it touches.
 
 use super::{Finding, Severity, grouped, many, percent};
+use crate::analysis::sequence::time;
 
 /// What is known of the capture as a whole.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +22,8 @@ pub struct CaptureFacts {
     pub cut: u64,
     /// Exact copies of the frame before, same IP identification.
     pub copies: u64,
-    /// Frames with a time before that of an earlier one, and the first.
-    pub backwards: (u64, Option<u64>),
+    /// Frames with a time before that of an earlier one, the first, and the most nanoseconds.
+    pub backwards: (u64, Option<u64>, u64),
     /// Fragments that belong to no complete datagram.
     pub incomplete: u64,
     /// Connections given up for lack of room, with their packets.
@@ -87,8 +88,10 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             "a mirror port or a bridge does that; editcap -d takes them out",
         );
     }
-    if facts.backwards.0 > 0 {
-        let text = format!("time runs backwards at {}", many(facts.backwards.0, "frame"));
+    // Several processors that capture at once are off by less.
+    if facts.backwards.2 >= 1_000_000 {
+        let (frames, most) = (many(facts.backwards.0, "frame"), time(facts.backwards.2));
+        let text = format!("time runs backwards at {frames}, by {most} at most");
         add(
             Severity::Note,
             "capture_time",

@@ -78,6 +78,11 @@ fn why(
         _ if data == 0 => {
             ("right after opening, with no data".into(), Severity::Note, "probes and health checks do that")
         }
+        _ if reset.unanswered && reset.after < 1_000_000_000 => (
+            "it did not answer the last data of PEER".into(),
+            Severity::Error,
+            "its application closed with that data unread, or ended; or it closed with SO_LINGER 0",
+        ),
         _ if reset.after > 10_000_000_000 => (
             format!("nothing had passed for {}", time(reset.after)),
             Severity::Error,
@@ -85,8 +90,9 @@ fn why(
         ),
         _ => (
             "neither end had closed".into(),
-            Severity::Warning,
-            "its application ended, or it closed with SO_LINGER 0; a box in between can send resets, too",
+            Severity::Error,
+            "its application ended, or closed with data of the other end unread, or with SO_LINGER 0; a box in between can \
+             send resets, too",
         ),
     }
 }

@@ -180,7 +180,7 @@ impl Collection {
 }
 
 /// `1 segment`, `2 segments`.
-fn many(count: impl Into<u64>, what: &str) -> String {
+pub fn many(count: impl Into<u64>, what: &str) -> String {
     match count.into() {
         1 => format!("1 {what}"),
         count => format!("{} {what}s", grouped(count)),

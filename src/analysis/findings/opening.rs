@@ -31,7 +31,9 @@ fn repeated_syn(report: &mut Report<'_>, side: Side) {
         format!("{name} sent its {what} {count} before {peer} went on: {} passed until the last", time(again.longest));
     let advice =
         format!("the {what} or what answers it was lost: a firewall, a full listen queue (backlog), or plain loss");
-    report.add(Severity::Warning, "lost_syn", again.longest, text, &frames, advice);
+    let costly = again.longest.saturating_mul(2) > report.connection.duration();
+    let severity = if costly { Severity::Error } else { Severity::Warning };
+    report.add(severity, "lost_syn", again.longest, text, &frames, advice);
 }
 
 /// The SYN got no answer, or a reset.

@@ -11,6 +11,7 @@ pub fn find(report: &mut Report<'_>, side: Side) {
     small_window(report, side);
     nagle(report, side);
     pauses(report, side);
+    silence(report, side);
 }
 
 fn zero_window(report: &mut Report<'_>, side: Side) {
@@ -34,7 +35,7 @@ fn zero_window(report: &mut Report<'_>, side: Side) {
     };
     let end = if open_end.is_some() { ", and it was closed when the connection was last seen" } else { "" };
     let text = format!(
-        "{} closed its window {}, {} in all ({} of the connection), the longest {}{end}",
+        "{} closed its window, or left less than a segment of it, {}: {} in all ({} of the connection), the longest {}{end}",
         report.name(side.other()),
         times(closed.seen.count),
         time(closed.total),
@@ -51,7 +52,7 @@ fn small_window(report: &mut Report<'_>, side: Side) {
     let limits = &course.limits;
     let waiting = limits.spent(Limit::Receiver).saturating_sub(limits.stalls().zero_window.total);
     let all: u64 = [Limit::Sender, Limit::Receiver, Limit::Network].iter().map(|limit| limits.spent(*limit)).sum();
-    if waiting < 50_000_000 || waiting * 5 < all || side != report.connection.mainly() {
+    if waiting < 50_000_000 || waiting.saturating_mul(5) < all || side != report.connection.mainly() {
         return;
     }
     let window = limits.most_window;
@@ -71,6 +72,10 @@ fn small_window(report: &mut Report<'_>, side: Side) {
     let scaled = report.course(side.other()).offer.is_none_or(|offer| offer.window_scale.is_some());
     let advice = match (path.zip(most), scaled) {
         (Some((path, most)), _) if most > got * 3.0 => {
+            if limits.stalls().zero_window.total > waiting / 4 {
+                // The same cause, told already.
+                return;
+            }
             text.push_str(&format!(
                 "; over a round trip of {} that would allow {}, so the application there did not take the data faster",
                 time(path),
@@ -90,7 +95,7 @@ fn small_window(report: &mut Report<'_>, side: Side) {
             }
         }
     };
-    let severity = if waiting * 2 > all { Severity::Error } else { Severity::Warning };
+    let severity = if waiting.saturating_mul(2) > all { Severity::Error } else { Severity::Warning };
     report.add(severity, "small_window", waiting, text, &[], advice);
 }
 
@@ -101,7 +106,7 @@ fn nagle(report: &mut Report<'_>, side: Side) {
     }
     let severity = if stalls.total > report.connection.duration() / 4 { Severity::Error } else { Severity::Warning };
     let text = format!(
-        "{} {} held data back until {} acknowledged a small segment, and that came late: {} lost, the longest {}",
+        "{} held data back {} until {} acknowledged a small segment, which came late: {} lost, the longest {}",
         report.name(side),
         times(stalls.seen.count),
         report.name(side.other()),
@@ -117,16 +122,34 @@ fn nagle(report: &mut Report<'_>, side: Side) {
 fn pauses(report: &mut Report<'_>, side: Side) {
     let pauses = report.course(side).limits.stalls().pauses;
     let duration = report.connection.duration();
-    if pauses.seen.count == 0 || pauses.total * 10 < duration {
-        return;
+    if pauses.seen.count == 0 || pauses.total.saturating_mul(10) < duration {
+        return trickle(report, side);
     }
     // Who sends most is who keeps the other waiting; a client that thinks between requests does no harm.
     let mainly = side == report.connection.mainly();
     let severity = match mainly {
-        true if pauses.total * 2 > duration => Severity::Error,
+        true if pauses.total.saturating_mul(2) > duration => Severity::Error,
         true => Severity::Warning,
         false => Severity::Note,
     };
+    let asked = report.course(side).limits.stalls().asked;
+    if pauses.seen.count == 1 && asked > 0 {
+        let text = format!(
+            "the application of {} took {} ({} of the connection) to answer the request of frame {asked}",
+            report.name(side),
+            time(pauses.longest),
+            percent(pauses.total, duration),
+        );
+        let frames = [asked, pauses.longest_frames.1];
+        return report.add(
+            severity,
+            "pause",
+            pauses.total,
+            text,
+            &frames,
+            "the network is not the cause: look at what it does meanwhile",
+        );
+    }
     let text = format!(
         "the application of {} paused {}, {} in all ({} of the connection), the longest {}: nothing was under way, and the \
          window was open",
@@ -139,4 +162,73 @@ fn pauses(report: &mut Report<'_>, side: Side) {
     let frames = [pauses.longest_frames.0, pauses.longest_frames.1];
     let advice = if mainly { "the network is not the cause: look at what this application waits for" } else { "" };
     report.add(severity, "pause", pauses.total, text, &frames, advice);
+}
+
+/// A sender that has little to send at a time, and long pauses never.
+fn trickle(report: &mut Report<'_>, side: Side) {
+    let course = report.course(side);
+    let (idle, duration) = (course.limits.spent(Limit::Sender), report.connection.duration());
+    let stalls = course.limits.stalls();
+    let given = course.bytes / course.data_packets.max(1);
+    // Who has more fills its segments; and who waits for an acknowledgment is told so.
+    let full = given + 140 > u64::from(course.largest.max(1400)) || stalls.nagle.total.saturating_mul(4) > duration;
+    if full
+        || side != report.connection.mainly()
+        || duration < 1_000_000_000
+        || idle.saturating_mul(2) < duration
+        || course.data_packets < 10
+    {
+        return;
+    }
+    let text = format!(
+        "the application of {} had nothing to send for {} of {}: it gave {} bytes at a time, {} apart",
+        report.name(side),
+        percent(idle, duration),
+        time(duration),
+        grouped(given),
+        time(duration / course.data_packets),
+    );
+    report.add(
+        Severity::Warning,
+        "pause",
+        idle,
+        text,
+        &[],
+        "the network is not the cause: look at what this application waits for",
+    );
+}
+
+/// Data that was acknowledged and never answered, until somebody closed or the capture ended.
+fn silence(report: &mut Report<'_>, side: Side) {
+    let connection = report.connection;
+    let Some((asking, asked, frame)) = connection.turn.filter(|(asking, ..)| *asking != side) else { return };
+    let acknowledged = connection.sequence.direction(side).last_ack()
+        == connection.sequence.direction(asking).next_seq()
+        || connection.history.closed_by(asking);
+    let (until, how) = match connection.closing {
+        Some((who, when, _)) if when >= asked && who == asking => (when, format!("until {} gave up", report.name(who))),
+        Some((_, when, _)) if when >= asked => (when, "and then closed".to_owned()),
+        _ => (report.end, "until the end of the capture".to_owned()),
+    };
+    let waited = until.since(asked).as_nanos() as u64;
+    let path = connection.sequence.handshake().unwrap_or(0);
+    let never = report.course(side).bytes == 0;
+    if !acknowledged || waited < 1_000_000_000.max(path.saturating_mul(10)) || !never && waited < 5_000_000_000 {
+        return;
+    }
+    let gave_up = connection.closing.is_some_and(|(who, ..)| who == asking);
+    // Only who waited for an answer gives up; who just sends and stays is not kept waiting.
+    let severity = if never && gave_up { Severity::Error } else { Severity::Note };
+    let text = format!(
+        "{} acknowledged the data of frame {frame} and sent nothing in {} {how}",
+        report.name(side),
+        time(waited)
+    );
+    let frames: Vec<u64> = std::iter::once(frame).chain(connection.closing.map(|(.., frame)| frame)).collect();
+    let advice = if severity == Severity::Error {
+        "its application did not answer; or its answer is too large for the path (MTU): capture at that end, too"
+    } else {
+        ""
+    };
+    report.add(severity, "silence", waited, text, &frames, advice);
 }

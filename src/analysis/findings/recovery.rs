@@ -9,6 +9,7 @@ use crate::wire::icmp::IcmpKind;
 pub fn find(report: &mut Report<'_>, side: Side) {
     black_hole(report, side);
     loss(report, side);
+    missing(report, side);
     spurious(report, side);
     reordering(report, side);
     reneging(report, side);
@@ -19,7 +20,8 @@ fn loss(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
     let loss = course.loss();
     let (lost, sent) = (u64::from(loss.lost()), course.data_packets);
-    if lost == 0 {
+    // What never gets through is told as such.
+    if lost == 0 || loss.black_hole.count * 2 >= loss.retransmissions() {
         return;
     }
     let mut repairs = Vec::new();
@@ -35,10 +37,14 @@ fn loss(report: &mut Report<'_>, side: Side) {
         let spans = if timeouts == 1 { longest } else { format!("{total} in all, the longest {longest}") };
         repairs.push(format!("{timeouts} only after a timeout ({spans})"));
     }
-    let place = if loss.gaps.count as u64 * 2 > lost {
-        "Most gaps show in the capture, so the loss is between the sender and the place of capture"
-    } else {
-        "The capture has what was lost, so the loss is between the place of capture and the receiver"
+    let place = match loss.place {
+        (before, 0) if before > 0 => {
+            "the capture lacks what was lost, so the loss is between the sender and the place of capture".into()
+        }
+        (0, _) => "the capture has what was lost, so the loss is between the place of capture and the receiver".into(),
+        (before, beyond) => {
+            format!("{before} were lost between the sender and the place of capture, {beyond} beyond it")
+        }
     };
     let duration = report.connection.duration();
     let share = lost as f64 / sent.max(1) as f64;
@@ -61,9 +67,25 @@ fn loss(report: &mut Report<'_>, side: Side) {
     );
     let frames = [loss.timeouts.seen.frames(), loss.fast.frames(), loss.tail.frames()].concat();
     let frames: Vec<u64> = frames.into_iter().take(5).collect();
-    let cost = loss.timeouts.total + u64::from(loss.fast.count + loss.tail.count) * 10_000_000;
+    let cost = loss.timeouts.total.saturating_add(u64::from(loss.fast.count + loss.tail.count) * 10_000_000);
     let advice = format!("{place}: look there for a full queue, a policer or a bad link");
     report.add(severity, "loss", cost, text, &frames, advice);
+}
+
+/// Passed over, never sent again, never acknowledged.
+fn missing(report: &mut Report<'_>, side: Side) {
+    let (missing, gaps) = (report.course(side).loss().missing(), report.course(side).loss().gaps);
+    if missing == 0 {
+        return;
+    }
+    let text = format!(
+        "{} bytes of {} never came, though what follows them did: they were lost before the place of capture and not \
+         repaired",
+        super::grouped(missing),
+        report.name(side)
+    );
+    let advice = "a sender that gives up, or large packets that never get through (MTU): capture at the sender, too";
+    report.add(Severity::Error, "missing", 1_000_000_000, text, gaps.frames(), advice);
 }
 
 fn spurious(report: &mut Report<'_>, side: Side) {
@@ -137,6 +159,7 @@ fn black_hole(report: &mut Report<'_>, side: Side) {
         return;
     }
     let largest = course.largest;
+    let waited = course.loss().timeouts.total.saturating_add(1_000_000);
     let name = report.name(side);
     if let Some((frame, from, mtu)) = too_big {
         if side != report.connection.mainly() {
@@ -147,7 +170,7 @@ fn black_hole(report: &mut Report<'_>, side: Side) {
         let severity = if stuck.is_none() { Severity::Note } else { Severity::Error };
         let frames: Vec<u64> = std::iter::once(frame).chain(stuck.frames().iter().copied()).collect();
         let advice = "path MTU discovery must get these messages: do not filter ICMP; or clamp the MSS";
-        return report.add(severity, "mtu", u64::from(stuck.count) * 1_000_000_000, text, &frames, advice);
+        return report.add(severity, "mtu", waited, text, &frames, advice);
     }
     let text = format!(
         "segments of {name} with {largest} bytes never arrive, {}, though smaller ones do: a black hole for large packets",
@@ -155,7 +178,7 @@ fn black_hole(report: &mut Report<'_>, side: Side) {
     );
     let advice = "the path takes smaller packets than the MTU here, and no ICMP message says so: clamp the MSS, let ICMP \
                   pass, or switch on packetisation-layer discovery (net.ipv4.tcp_mtu_probing)";
-    report.add(Severity::Error, "mtu", u64::from(stuck.count) * 1_000_000_000, text, stuck.frames(), advice);
+    report.add(Severity::Error, "mtu", waited, text, stuck.frames(), advice);
 }
 
 fn damage(report: &mut Report<'_>, side: Side) {

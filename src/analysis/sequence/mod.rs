@@ -78,8 +78,6 @@ pub struct Direction {
     last_marks: Marks,
     /// A gap is open: bytes in flight are not known until the other end acknowledges.
     gap: bool,
-    /// MPTCP operations of the connection when this end sent last.
-    multipath: u8,
 }
 
 impl Direction {
@@ -158,8 +156,6 @@ pub struct Sequence {
     handshake: Option<u64>,
     /// A SYN with a Fast Open cookie carried data.
     fast_open_data: bool,
-    /// Kinds of MPTCP operations seen so far; `None` without any MPTCP option.
-    multipath: Option<u8>,
     ended: bool,
 }
 
@@ -178,6 +174,11 @@ impl Sequence {
     pub fn direction(&self, side: Side) -> &Direction {
         let [a, b] = &self.directions;
         if side == Side::A { a } else { b }
+    }
+
+    /// When the latest SYN without ACK was sent.
+    pub fn last_syn(&self) -> Option<Time> {
+        self.last_syn
     }
 
     /// From the latest SYN to the first acknowledgment without one, in nanoseconds.
@@ -220,9 +221,16 @@ impl Sequence {
         }
     }
 
-    /// Drops what only a running connection needs.
-    pub fn rest(&mut self) {
-        self.unacked = Default::default();
+    /// Keeps the latest few of what was not acknowledged, fewer when the connection is over.
+    pub fn rest(&mut self, over: bool) {
+        for unacked in &mut self.unacked {
+            unacked.keep_latest(if over { 8 } else { 256 });
+        }
+    }
+
+    /// A FIN or a reset was seen, and both initial sequence numbers are known: every SYN opens another connection.
+    pub fn is_ended(&self) -> bool {
+        self.ended && self.directions.iter().all(|direction| direction.base.is_some())
     }
 
     /// Notes what numbers count from, of a segment that cannot be judged.
@@ -249,7 +257,7 @@ impl Sequence {
         }
         own.sack = SackBlocks::default();
         own.set_bases(peer, segment);
-        let view = View { segment, handshake: self.handshake, multipath: self.multipath };
+        let view = View { segment, handshake: self.handshake };
         view.judge(own, peer, sent, peer_sent, &mut verdict);
 
         if flags.ack() && !flags.syn() {
@@ -287,7 +295,6 @@ impl Sequence {
         let [a, b] = &mut self.directions;
         let own = if side == Side::A { a } else { b };
         let flags = segment.header.flags;
-        let mut operations = 0;
         for option in options(segment.option_bytes).map_while(Result::ok) {
             match option {
                 TcpOption::WindowScale(shift) => own.scale = Scale::Shift(shift.min(14)),
@@ -295,9 +302,7 @@ impl Sequence {
                     own.sack = blocks;
                     verdict.dsack = is_dsack(blocks.as_slice(), segment.header.ack);
                     // With news from the receiver of data this is a duplicate acknowledgment, whatever its window.
-                    if verdict.marks.contains(Marks::WINDOW_UPDATE)
-                        && self.multipath.unwrap_or(own.multipath) == own.multipath
-                    {
+                    if verdict.marks.contains(Marks::WINDOW_UPDATE) {
                         verdict.marks = verdict.marks.without(Marks::WINDOW_UPDATE) | Marks::DUPLICATE_ACK;
                         own.duplicates += 1;
                         verdict.duplicate_ack = Some((own.duplicates, own.first_of_duplicates));
@@ -307,14 +312,9 @@ impl Sequence {
                     verdict.marks |= Marks::TFO_SYN;
                     self.fast_open_data |= segment.len > 0;
                 }
-                TcpOption::Unknown { kind: MULTIPATH, data } => {
-                    operations |= data.first().map_or(0, |first| 1u8.checked_shl(u32::from(first >> 4)).unwrap_or(0));
-                    self.multipath = Some(self.multipath.unwrap_or(0));
-                }
                 _ => {}
             }
         }
-        self.multipath = self.multipath.map(|known| known | operations);
     }
 
     /// Scaling is used when both SYNs offered it (RFC 7323 section 2.2).
@@ -328,9 +328,6 @@ impl Sequence {
         }
     }
 }
-
-/// The option kind of multipath TCP (RFC 8684 section 3).
-const MULTIPATH: u8 = 30;
 
 /// No options, or the timestamps alone in their usual layout: nothing that this analysis reads.
 fn is_plain(options: &[u8]) -> bool {
@@ -350,7 +347,6 @@ fn is_dsack(blocks: &[SackBlock], ack: SeqNum) -> bool {
 struct View<'a> {
     segment: &'a Segment<'a>,
     handshake: Option<u64>,
-    multipath: Option<u8>,
 }
 
 impl View<'_> {
@@ -390,7 +386,6 @@ impl View<'_> {
             self.repetition(own, peer, sent, verdict);
         }
         self.advance(own, sent, verdict);
-        own.multipath = self.multipath.unwrap_or(own.multipath);
         let covered = peer_sent.acknowledge(ack, self.segment.time);
         verdict.acknowledges = covered.segment;
         verdict.round_trip = covered.round_trip;
@@ -448,8 +443,7 @@ impl View<'_> {
             marks |= Marks::WINDOW_UPDATE;
         } else if same_ack && peer.last_marks.contains(Marks::KEEP_ALIVE) {
             marks |= Marks::KEEP_ALIVE_ACK;
-        } else if same_ack && self.multipath.unwrap_or(own.multipath) == own.multipath {
-            // MPTCP may repeat an acknowledgment to carry a new kind of option (RFC 8684 section 4).
+        } else if same_ack {
             marks |= Marks::DUPLICATE_ACK;
         }
         marks
@@ -514,7 +508,7 @@ impl View<'_> {
         verdict.marks |= Marks::RETRANSMISSION;
         let (frame, time) =
             sent.first_from(seq).map_or((own.next_seq_frame, own.next_seq_time), |first| (first.frame, first.time));
-        verdict.rto = Some(Since { frame, nanos: since(now, time) });
+        verdict.rto = Some(Since { frame, nanos: now.as_nanos().saturating_sub(time.as_nanos()) });
     }
 
     /// What the segment changes of its own direction.

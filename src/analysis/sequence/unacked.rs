@@ -155,6 +155,15 @@ impl Unacked {
         covered
     }
 
+    /// Drops all but the latest `most` transmissions.
+    pub fn keep_latest(&mut self, most: usize) {
+        if self.sent.len() > most {
+            self.sent.drain(..self.sent.len() - most);
+            self.find_edges();
+        }
+        self.sent.shrink_to(most);
+    }
+
     fn find_edges(&mut self) {
         let mut sent = self.sent.iter();
         let Some(first) = sent.next() else { return };

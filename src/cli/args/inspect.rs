@@ -23,7 +23,7 @@ pub struct InspectArgs {
     #[arg(short, long, value_name = "IF")]
     pub interface: Option<String>,
     /// Show what matches: addresses, ports, flags, numbers, analysis, in Wireshark's or tcpdump's words
-    #[arg(short = 'Y', long, value_name = "EXPR")]
+    #[arg(short = 'Y', long, value_name = "EXPR", conflicts_with_all = ["flow", "hex", "follow"])]
     pub filter: Option<String>,
     /// A line for every segment
     #[arg(long, group = "view")]
@@ -32,10 +32,10 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", group = "view")]
     pub flow: Option<u32>,
     /// One frame, taken apart, with its bytes
-    #[arg(long, value_name = "N", group = "view")]
+    #[arg(long, value_name = "N", group = "view", conflicts_with = "json", value_parser = clap::value_parser!(u64).range(1..))]
     pub hex: Option<u64>,
     /// The bytes of one connection, or of all: files N-a.bin and N-b.bin
-    #[arg(long, value_name = "N|all", value_parser = followed, group = "view")]
+    #[arg(long, value_name = "N|all", value_parser = followed, group = "view", conflicts_with = "json")]
     pub follow: Option<Followed>,
     /// Write the result to PATH instead of standard output
     #[arg(short, long, value_name = "PATH", requires = "follow")]
@@ -50,13 +50,13 @@ pub struct InspectArgs {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
     /// Keep at most N connections; the least interesting of more are only counted
-    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = max_flows)]
     pub max_flows: usize,
     /// Stop after N connections or frames
     #[arg(short, long, value_name = "N")]
     pub count: Option<u64>,
     /// Exit with 1 when there are findings above a note
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["packets", "hex", "follow"])]
     pub strict: bool,
 }
 
@@ -67,6 +67,13 @@ pub enum Followed {
     One(u32),
     /// Of all.
     All,
+}
+
+fn max_flows(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=100_000_000) => Ok(number),
+        _ => Err(format!("'{text}' is no number of connections; write 1 to 100000000")),
+    }
 }
 
 fn followed(text: &str) -> Result<Followed, String> {

@@ -10,7 +10,7 @@ use super::View;
 use super::report::{SIDES, print_findings};
 use crate::analysis::analyzer::Analyzer;
 use crate::analysis::connection::{Connection, Course, Offer};
-use crate::analysis::findings::{self, Collection, grouped};
+use crate::analysis::findings::{self, Collection, grouped, many};
 use crate::analysis::limits::Limit;
 use crate::analysis::segment::Side;
 use crate::analysis::sequence::{Scale, time};
@@ -181,9 +181,9 @@ fn course(out: &mut dyn Write, connection: &Connection, side: Side, letter: char
     let duration = Duration::from_nanos(connection.duration());
     writeln!(
         out,
-        "  sent {} in {} packets, goodput {}",
+        "  sent {} in {}, goodput {}",
         show_bytes(course.bytes),
-        grouped(course.packets),
+        many(course.packets, "packet"),
         show_rate(connection.goodput_bytes(side), duration)
     )?;
     if course.round_trips.count() > 0 {

@@ -94,7 +94,10 @@ fn row(connection: &Connection) -> Row {
         let loss = connection.course(side).loss();
         loss.retransmissions() + loss.syn.seen.count + loss.fin.count
     };
-    let rtt = mainly.round_trips.percentile(50).or(connection.sequence.handshake());
+    // The place of capture lies somewhere on the way: both parts make the whole.
+    let part =
+        |side: Side| connection.course(side.other()).round_trips.percentile(50).unwrap_or(connection.way_to(side));
+    let rtt = Some(part(Side::A) + part(Side::B)).filter(|rtt| *rtt > 0);
     let duration = Duration::from_nanos(connection.duration());
     let goodput = if mainly.bytes > 0 && !duration.is_zero() {
         show_rate(connection.goodput_bytes(connection.mainly()), duration)

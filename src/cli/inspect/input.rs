@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::analysis::analyzer::{Analyzer, Packet};
 use crate::analysis::truth::IMPAIRED;
 use crate::capture::read::{Facts, ReadError, Reader};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, printable};
 
 /// Whether enough was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ fn open(path: &Path) -> Result<Reader, Failure> {
 }
 
 fn failed(path: &Path, error: &ReadError) -> Failure {
-    let name = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+    let name = if path == Path::new("-") { "standard input".into() } else { printable(&path.display().to_string()) };
     let exit = match error {
         ReadError::Io { source, .. } if source.raw_os_error().is_some() => Exit::CannotRead,
         _ => Exit::BadInput,

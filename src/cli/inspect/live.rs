@@ -18,7 +18,7 @@ use crate::capture::Direction;
 use crate::capture::read::{Frame, LinkType};
 use crate::cli::args::Global;
 use crate::cli::args::inspect::InspectArgs;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, printable};
 use crate::cli::units::show_bytes;
 use crate::link::raw::{self, listen::Listener};
 use crate::time::Time;
@@ -32,7 +32,10 @@ const TOLD: usize = 1 << 16;
 pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Result<Exit, Failure> {
     let name = args.interface.clone().unwrap_or_default();
     let Some(index) = raw::interface_index(&name) else {
-        return Err(Failure::new(Exit::NotAllowed, format!("there is no interface '{name}'; ip link lists them")));
+        return Err(Failure::new(
+            Exit::NotAllowed,
+            format!("there is no interface '{}'; ip link lists them", printable(&name)),
+        ));
     };
     let mut listener = Listener::open(index).map_err(|error| not_allowed(&name, &error))?;
     let stopped = Arc::new(AtomicBool::new(false));

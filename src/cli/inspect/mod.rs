@@ -47,7 +47,7 @@ pub fn run(global: &Global, args: &InspectArgs) -> Result<Exit, Failure> {
         Ok(outcome) => outcome,
         // Who reads the result has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-        Err(error) => return Err(Failure::new(Exit::CannotWrite, format!("cannot write: {error}"))),
+        Err(error) => return Err(Failure::new(Exit::CannotWrite, format!("the result cannot be written: {error}"))),
     };
     let exit = match outcome {
         View::Done { serious } if serious && args.strict => Exit::No,
@@ -103,6 +103,10 @@ fn view(
             };
             input.read(analyzer, args.count, Some(&mut note))?;
         }
+    }
+    if input.facts.is_empty() {
+        // Not one of the captures could be opened: there is nothing to report but that.
+        return Ok(View::Done { serious: false });
     }
     let wanted = filter.map(|_| wanted);
     let outcome = match args.flow {

@@ -10,13 +10,14 @@ use super::View;
 use super::flows;
 use super::input::Input;
 use crate::analysis::analyzer::{Analyzer, Totals};
-use crate::analysis::findings::{Collection, Finding, Severity, grouped};
+use crate::analysis::findings::{Collection, Finding, Severity, grouped, many};
 use crate::analysis::segment::Side;
 use crate::analysis::sequence::time;
 use crate::analysis::truth::Truth;
 use crate::capture::read::Facts;
 use crate::cli::args::Global;
 use crate::cli::args::inspect::InspectArgs;
+use crate::cli::exit::printable;
 use crate::cli::units::show_bytes;
 use crate::time::Time;
 
@@ -84,14 +85,18 @@ fn objects(out: &mut dyn Write, json: bool, analyzer: &Analyzer, is_wanted: impl
 /// Facts of each file, then totals.
 fn capture(out: &mut dyn Write, input: &Input, analyzer: &Analyzer) -> io::Result<()> {
     for (path, facts) in &input.facts {
-        writeln!(out, "{}: {}", path.display().to_string().bold(), file_facts(facts))?;
+        writeln!(out, "{}: {}", printable(&path.display().to_string()).bold(), file_facts(facts))?;
         for comment in facts.comments.iter().take(3) {
             writeln!(out, "  comment: {}", printable(comment))?;
         }
     }
     if let Some((name, dropped)) = &input.live {
         let dropped = grouped(*dropped);
-        writeln!(out, "{}: live, {dropped} frames dropped by the kernel before they could be read", name.bold())?;
+        writeln!(
+            out,
+            "{}: live, {dropped} frames dropped by the kernel before they could be read",
+            printable(name).bold()
+        )?;
     }
     totals(out, analyzer.totals(), analyzer)
 }
@@ -101,17 +106,17 @@ fn totals(out: &mut dyn Write, totals: &Totals, analyzer: &Analyzer) -> io::Resu
         let begun = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(first.as_nanos());
         writeln!(
             out,
-            "{} frames, {} on the wire, {} from {}",
-            grouped(totals.frames),
+            "{}, {} on the wire, {} from {}",
+            many(totals.frames, "frame"),
             show_bytes(totals.bytes),
             time(last.since(first).as_nanos() as u64),
             humantime::format_rfc3339_micros(begun),
         )?;
     }
     let mut line = format!(
-        "{} TCP segments in {} connections, {} payload",
-        grouped(totals.segments),
-        grouped(u64::from(analyzer.streams().opened())),
+        "{} in {}, {} payload",
+        many(totals.segments, "TCP segment"),
+        many(analyzer.streams().opened(), "connection"),
         show_bytes(totals.payload)
     );
     let mut others: Vec<(&String, &u64)> = totals.others.iter().collect();
@@ -159,11 +164,6 @@ fn file_facts(facts: &Facts) -> String {
     parts.join(", ")
 }
 
-/// A text from a file, without what could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
-}
-
 pub(super) fn print_findings(out: &mut dyn Write, findings: &Collection) -> io::Result<()> {
     let told = findings.told();
     writeln!(out)?;
@@ -182,7 +182,7 @@ pub(super) fn print_findings(out: &mut dyn Write, findings: &Collection) -> io::
         }
     }
     let [errors, warnings, notes] = findings.counts();
-    writeln!(out, "{} errors, {} warnings, {} notes", grouped(errors), grouped(warnings), grouped(notes))
+    writeln!(out, "{}, {}, {}", many(errors, "error"), many(warnings, "warning"), many(notes, "note"))
 }
 
 fn frames(finding: &Finding) -> String {
@@ -231,6 +231,9 @@ fn print_truth(out: &mut dyn Write, truth: &Truth) -> io::Result<()> {
     }
     if truth.delayed > 0 {
         parts.push(format!("{} delayed", truth.delayed));
+    }
+    if parts.is_empty() {
+        parts.push("nothing was done to any packet".into());
     }
     writeln!(out, "truth   (interface impaired): {}", parts.join("; "))
 }
