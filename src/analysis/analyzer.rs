@@ -200,6 +200,8 @@ impl Analyzer {
             segments: self.totals.segments,
             dropped,
             merged: (self.streams.merged().connections, self.streams.merged().packets),
+            unanswered: self.streams.digests().filter(|(_, digest)| digest.unanswered).count() as u64
+                + self.streams.merged().unanswered,
             ..self.facts.clone()
         };
         let fragments = self.fragments();

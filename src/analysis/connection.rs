@@ -9,7 +9,7 @@ use super::limits::{Limits, Meeting};
 use super::loss::Loss;
 use super::seen::Seen;
 use super::segment::{Checksum, Segment, Side};
-use super::sequence::{Before, Marks, Scale, Sequence, Verdict};
+use super::sequence::{Before, Edge, Marks, Scale, Sequence, Verdict};
 use super::sketch::Sketch;
 use super::states::{Illegal, States, Window};
 use super::tally::Tally;
@@ -19,6 +19,9 @@ use crate::time::Time;
 use crate::wire::icmp::IcmpKind;
 use crate::wire::options::{TcpOption, options};
 use crate::wire::{Ecn, Flags, SeqNum};
+
+#[cfg(test)]
+mod tests;
 
 /// Resets that are kept of one connection.
 const RESETS: usize = 3;
@@ -260,11 +263,12 @@ impl Connection {
     /// Takes in a segment. Returns what the sequence analysis says, and whether its sender was allowed to send it.
     pub fn on_segment(&mut self, side: Side, segment: &Segment<'_>, reused: bool) -> (Verdict, Option<Illegal>) {
         let segment = &Segment { time: self.relative(segment.time), ..*segment };
-        let before = (*self.sequence.direction(side), *self.sequence.direction(side.other()));
+        let edge = self.sequence.direction(side).edge();
         let verdict = self.sequence.on_segment(side, segment, reused);
         let own = self.sequence.direction(side);
         let window = Window {
             bytes: own.window().map_or(0, |window| u32::try_from(window).unwrap_or(u32::MAX)),
+            unit: 1 << own.shift().unwrap_or(0),
             known: own.scale() != Scale::Unknown,
         };
         let states = (self.states.state(side), self.states.state(side.other()));
@@ -272,13 +276,16 @@ impl Connection {
         if let Some(illegal) = illegal {
             self.note_illegal(illegal, side, segment.frame);
         }
+        let copies = self.tally.side(side).copies();
         self.tally.on_segment(side, segment);
+        // The capture saw it twice; it was sent once.
+        let copy = self.tally.side(side).copies() > copies;
         self.history.on_segment(side, segment, &verdict);
         if segment.header.flags.syn() {
             self.note_offer(side, segment);
         }
         if segment.header.flags.rst() {
-            self.note_reset(side, segment, states, &before.1);
+            self.note_reset(side, segment, states);
         }
         self.note_handshake(side, segment);
         if segment.len > 0 && !verdict.marks.reported().contains(Marks::RETRANSMISSION) {
@@ -287,21 +294,15 @@ impl Connection {
         if segment.header.flags.fin() || segment.header.flags.rst() {
             self.closing = self.closing.or(Some((side, segment.time, segment.frame)));
         }
-        self.note_course(side, segment, &verdict, &before);
+        self.note_course(side, segment, &verdict, edge, copy);
         self.last = (segment.frame, segment.time.max(self.last.1));
         (verdict, illegal)
     }
 
-    fn note_course(
-        &mut self,
-        side: Side,
-        segment: &Segment<'_>,
-        verdict: &Verdict,
-        before: &(super::sequence::Direction, super::sequence::Direction),
-    ) {
+    fn note_course(&mut self, side: Side, segment: &Segment<'_>, verdict: &Verdict, edge: Edge, copy: bool) {
         let (to_own, to_peer) = (self.way_to(side), self.way_to(side.other()));
         let round_trip = to_own + to_peer;
-        let (own_after, peer_after) = (*self.sequence.direction(side), *self.sequence.direction(side.other()));
+        let (own_after, peer_after) = (self.sequence.direction(side), self.sequence.direction(side.other()));
         let [a, b] = &mut self.courses;
         let (own, peer) = if side == Side::A { (a, b) } else { (b, a) };
         own.packets += 1;
@@ -330,7 +331,7 @@ impl Connection {
             own.odd().keep_alives += 1;
         }
         if let Some(block) = segment.options.sack.as_slice().first()
-            && let Some(next) = before.1.next_seq()
+            && let Some(next) = peer_after.next_seq()
             && block.right.offset_from(next).unsigned_abs() > 1 << 28
         {
             own.odd().foreign_sack.add(segment.frame);
@@ -338,9 +339,9 @@ impl Connection {
         if let Some(nanos) = verdict.round_trip {
             peer.round_trips.add(nanos);
         }
-        if Loss::concerns(verdict.marks) {
+        if Loss::concerns(verdict.marks) && !copy {
             let loss = own.loss.get_or_insert_default();
-            loss.on_sent(segment, verdict, &before.0, &before.1, own.largest, round_trip);
+            loss.on_sent(segment, verdict, edge, peer_after, own.largest, round_trip);
         }
         if verdict.unseen > 0 || !segment.options.sack.is_empty() {
             peer.loss.get_or_insert_default();
@@ -357,8 +358,8 @@ impl Connection {
             &Meeting {
                 segment,
                 verdict,
-                own: &own_after,
-                peer: &peer_after,
+                own: own_after,
+                peer: peer_after,
                 largest: own.largest,
                 mss: mss.0,
                 recovering: own.loss().recovering(),
@@ -372,8 +373,8 @@ impl Connection {
             &Meeting {
                 segment,
                 verdict,
-                own: &peer_after,
-                peer: &own_after,
+                own: peer_after,
+                peer: own_after,
                 largest: peer.largest,
                 mss: mss.1,
                 recovering: peer.loss().recovering(),
@@ -437,18 +438,12 @@ impl Connection {
         }
     }
 
-    fn note_reset(
-        &mut self,
-        side: Side,
-        segment: &Segment<'_>,
-        states: (Option<State>, Option<State>),
-        peer: &super::sequence::Direction,
-    ) {
+    fn note_reset(&mut self, side: Side, segment: &Segment<'_>, states: (Option<State>, Option<State>)) {
         if self.resets.len() >= RESETS {
             return;
         }
         let seq = segment.header.seq;
-        let own = self.sequence.direction(side);
+        let (own, peer) = (self.sequence.direction(side), self.sequence.direction(side.other()));
         let expected = peer.last_ack().is_none_or(|ack| ack == seq);
         let unacknowledged = match (peer.next_seq(), own.last_ack()) {
             (Some(next), Some(ack)) => next.after(ack),
@@ -520,6 +515,7 @@ impl Connection {
                 loss.rest();
             }
             course.limits.rest();
+            course.ttl = None;
             course.round_trips.rest();
         }
     }
@@ -540,19 +536,21 @@ impl Connection {
         for (.., seen) in &mut self.illegal {
             seen.tighten();
         }
-        self.illegal.truncate(4);
         self.resets.truncate(1);
         self.icmp.truncate(1);
     }
 
-    /// Gives up percentiles but for the median, and what was illegal but for the first kind.
-    pub fn simplify(&mut self) {
-        for course in &mut self.courses {
-            course.round_trips.simplify();
-        }
-        self.illegal.truncate(1);
-        self.icmp.clear();
-        self.history.simplify();
+    /// Turns numbers into their distance from others that they are near to, and back: those rest in little space.
+    pub fn fold(&mut self, folded: bool) {
+        self.sequence.fold(folded);
+        let first = self.first.0;
+        let shift = |frame: &mut u64| {
+            *frame = if folded { frame.wrapping_add(first) } else { frame.wrapping_sub(first) };
+        };
+        shift(&mut self.last.0);
+        self.turn.iter_mut().for_each(|(.., frame)| shift(frame));
+        self.closing.iter_mut().for_each(|(.., frame)| shift(frame));
+        self.courses.iter_mut().filter_map(|course| course.offer.as_mut()).for_each(|offer| shift(&mut offer.frame));
     }
 
     /// The end that sent more payload.

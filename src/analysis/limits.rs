@@ -13,7 +13,7 @@ use super::seen::Spans;
 use super::segment::Segment;
 use super::sequence::{Direction, Marks, Scale, Verdict};
 use crate::time::Time;
-use crate::wire::SeqNum;
+use crate::wire::{Flags, SeqNum};
 
 /// A delayed acknowledgment waits at least this long (Linux 40 ms and more; RFC 9293 section 3.8.6.3 allows 500).
 const DELAYED: u64 = 35_000_000;
@@ -78,6 +78,8 @@ pub struct Limits {
     closed: Option<(Time, u64)>,
     /// Last payload: time, frame, bytes.
     last: Option<(Time, u64, u32)>,
+    /// It was the end of what there was to send.
+    dry: bool,
     held: Option<Held>,
     /// The most window that the receiver offered, in bytes.
     pub most_window: u64,
@@ -192,9 +194,7 @@ impl Limits {
             (Some(_), Some(_)) => 0,
             _ => u32::MAX,
         };
-        // Who has more to send fills its segments.
-        let dry = self.last.is_some_and(|(.., len)| len + 40 < meeting.mss);
-        let idle = flight == 0 || dry || u64::from(flight) * 2 < u64::from(self.proven);
+        let idle = flight == 0 || self.dry || u64::from(flight) * 2 < u64::from(self.proven);
         let limit = if room < meeting.largest.max(1) {
             Limit::Receiver
         } else if flight == 0 || idle && !meeting.recovering {
@@ -235,6 +235,8 @@ impl Limits {
             }
         }
         self.last = Some((now, frame, segment.len));
+        // Who has more to send fills its segments, and does not push.
+        self.dry = segment.len + 40 < meeting.mss && segment.header.flags.contains(Flags::PSH);
     }
 
     /// A segment of the receiver: its window, and how late it acknowledges a small segment.
@@ -289,6 +291,7 @@ impl Limits {
     pub fn rest(&mut self) {
         (self.since, self.last, self.held) = (None, None, None);
         (self.next, self.acked, self.edge) = (None, None, None);
+        (self.limit, self.free, self.proven, self.dry) = (Limit::Sender, Time::ZERO, 0, false);
         self.arrivals = VecDeque::new();
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::seen::{Seen, Spans};
 use super::segment::Segment;
-use super::sequence::{Direction, Marks, Verdict};
+use super::sequence::{Direction, Edge, Marks, Verdict};
 use crate::time::Time;
 use crate::wire::SeqNum;
 
@@ -117,13 +117,13 @@ impl Loss {
         marks.intersects(again | Marks::LOST_SEGMENT | Marks::OUT_OF_ORDER)
     }
 
-    /// A segment of this direction. `own` and `peer` are what was known before it, `largest` is the largest payload so far,
-    /// and `round_trip` that of the handshake, in nanoseconds.
+    /// A segment of this direction, which had come as far as `own`; `peer` is the other one. `largest` is the largest
+    /// payload so far, and `round_trip` that of the handshake, in nanoseconds.
     pub fn on_sent(
         &mut self,
         segment: &Segment<'_>,
         verdict: &Verdict,
-        own: &Direction,
+        own: Edge,
         peer: &Direction,
         largest: u32,
         round_trip: u64,
@@ -132,7 +132,7 @@ impl Loss {
         let flags = segment.header.flags;
         if marks.contains(Marks::LOST_SEGMENT) {
             self.gaps.add(frame);
-            if let Some(next) = own.next_seq() {
+            if let Some(next) = own.next {
                 if self.holes.len() == HOLES {
                     self.holes.pop_front();
                 }
@@ -143,13 +143,13 @@ impl Loss {
         let mut again =
             marks.intersects(Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION);
         if marks.contains(Marks::OUT_OF_ORDER) {
-            let since = filled.unwrap_or(own.next_seq_time());
+            let since = filled.unwrap_or(own.moved);
             let late = segment.time.since(since).as_nanos() as u64;
             // What was only late comes sooner than the sender could have learned that it was missed.
             again = segment.len > 0 && filled.is_some() && round_trip > 0 && late >= round_trip / 10 * 9;
             if !again {
                 self.reordered.add(late, frame, frame);
-                let behind = own.next_seq().map_or(0, |next| next.0.wrapping_sub(segment.header.seq.0));
+                let behind = own.next.map_or(0, |next| next.0.wrapping_sub(segment.header.seq.0));
                 self.reordered_bytes = self.reordered_bytes.max(behind);
             }
         }
@@ -186,7 +186,7 @@ impl Loss {
             Cause::TailProbe => self.tail.add(frame),
         }
         if self.recover.is_none() {
-            self.recover = own.next_seq();
+            self.recover = own.next;
             self.events += 1;
         }
         if self.watched.len() == WATCHED {
@@ -340,7 +340,7 @@ impl Loss {
 
 /// Why a segment was sent again. Timers fire after long silence of the other end, for the first segment that is
 /// outstanding; probes take the last one; everything else follows news of a loss.
-fn cause(segment: &Segment<'_>, verdict: &Verdict, own: &Direction, peer: &Direction) -> Cause {
+fn cause(segment: &Segment<'_>, verdict: &Verdict, own: Edge, peer: &Direction) -> Cause {
     if verdict.marks.contains(Marks::FAST_RETRANSMISSION) {
         return Cause::Fast;
     }
@@ -350,7 +350,7 @@ fn cause(segment: &Segment<'_>, verdict: &Verdict, own: &Direction, peer: &Direc
         peer.duplicates() >= 2 || peer.sack_blocks().iter().any(|block| block.left.at_or_after(seq + segment.len));
     let quiet = segment.time.since(peer.last_time()).as_nanos() as u64;
     let first = peer.last_ack().is_none_or(|ack| seq.at_or_before(ack));
-    let last = own.next_seq().is_some_and(|next| next.at_or_before(seq + segment.len));
+    let last = own.next.is_some_and(|next| next.at_or_before(seq + segment.len));
     if told && quiet < LEAST_RTO {
         return Cause::Fast;
     }

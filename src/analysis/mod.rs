@@ -33,6 +33,8 @@
 pub mod analyzer;
 pub mod connection;
 pub mod dissect;
+#[cfg(test)]
+mod exchange;
 pub mod filter;
 pub mod findings;
 pub mod follow;

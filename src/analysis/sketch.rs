@@ -75,13 +75,6 @@ impl Sketch {
         }
     }
 
-    /// Keeps one bucket, that of the median.
-    pub fn simplify(&mut self) {
-        if let Some(median) = self.percentile(50) {
-            self.buckets = vec![(bucket(median), self.count)];
-        }
-    }
-
     /// Merges each bucket with its neighbour.
     pub fn coarsen(&mut self) {
         let merge = |pair: &[(u16, u32)]| {

@@ -12,6 +12,9 @@ use super::segment::{Segment, Side};
 use crate::tcp::State;
 use crate::wire::{SeqNum, TcpOptions};
 
+#[cfg(test)]
+mod tests;
+
 /// What a segment did that TCP forbids its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Illegal {
@@ -111,6 +114,8 @@ pub struct States {
 pub struct Window {
     /// Bytes.
     pub bytes: u32,
+    /// What it is a multiple of: less than this may be lost to rounding (RFC 7323 section 2.4).
+    pub unit: u32,
     /// The handshake was captured, so that this is what the sender meant.
     pub known: bool,
 }
@@ -142,7 +147,7 @@ impl States {
     /// Drops what only a running connection needs.
     pub fn rest(&mut self) {
         for end in &mut self.ends {
-            (end.iss, end.nxt, end.acked, end.edge) = (None, None, None, None);
+            (end.iss, end.nxt, end.fin, end.acked, end.edge) = (None, None, None, None, None);
         }
     }
 
@@ -151,7 +156,7 @@ impl States {
         let [a, b] = &mut self.ends;
         let (own, peer) = if side == Side::A { (a, b) } else { (b, a) };
         let illegal = own.judge(peer, segment, window);
-        own.send(segment, window);
+        own.send(peer.fin, segment, window);
         own.arrive_at(peer, segment);
         illegal
     }
@@ -216,13 +221,13 @@ impl End {
         }
         let edge = header.ack + window.bytes;
         (window.known
-            && self.edge.is_some_and(|known| edge.before(known))
+            && self.edge.is_some_and(|known| (edge + (window.unit - 1)).before(known))
             && self.acked.is_some_and(|acked| header.ack.at_or_after(acked)))
         .then_some(Illegal::Shrunk)
     }
 
     /// What sending the segment says of its sender.
-    fn send(&mut self, segment: &Segment<'_>, window: Window) {
+    fn send(&mut self, peer_fin: Option<SeqNum>, segment: &Segment<'_>, window: Window) {
         let header = &segment.header;
         let flags = header.flags;
         let end = header.seq + segment.seq_len();
@@ -246,6 +251,8 @@ impl End {
         if flags.fin() && self.fin.is_none() {
             self.fin = Some(end);
             self.state = Some(match self.state {
+                // It had not seen the other's FIN: both close at once (RFC 9293 figure 13).
+                Some(State::CloseWait) if peer_fin.is_some_and(|fin| header.ack.before(fin)) => State::Closing,
                 Some(State::CloseWait) => State::LastAck,
                 Some(State::SynReceived | State::Established) | None => State::FinWait1,
                 Some(state) => state,

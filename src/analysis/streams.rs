@@ -13,9 +13,14 @@ use super::findings;
 use super::packing::{Packer, unpack};
 use super::segment::{Segment, Side};
 
+#[cfg(test)]
+mod tests;
+
 /// Connections that are kept ready for the next segment: so many at first, and more where they are taken up again and
 /// again because so many are busy.
 const READY: usize = 2048;
+/// With less room nothing could be said of connections at all.
+const LEAST: usize = 64;
 /// The most that are kept ready.
 const MOST_READY: usize = 24_576;
 
@@ -80,6 +85,8 @@ pub struct Digest {
     pub round_trip: u64,
     /// It is over, and there is nothing to say of it.
     quiet: bool,
+    /// Nobody answered its SYN.
+    pub unanswered: bool,
     /// Another SYN opens another connection, whatever its number.
     ended: bool,
 }
@@ -99,6 +106,7 @@ impl Digest {
             packets: courses.iter().map(|course| course.packets).sum(),
             duration: connection.duration(),
             round_trip: courses.iter().filter_map(|course| course.round_trips.percentile(50)).sum(),
+            unanswered: connection.history.state() == "S0",
             ended: connection.sequence.is_ended(),
             quiet: connection.is_over()
                 && [Side::A, Side::B].into_iter().all(plain)
@@ -131,6 +139,8 @@ pub struct Merged {
     pub packets: u64,
     /// Their payload bytes.
     pub bytes: u64,
+    /// Those of them whose SYN nobody answered.
+    pub unanswered: u64,
 }
 
 /// All connections of a capture.
@@ -171,9 +181,9 @@ impl Streams {
             slots: Vec::new(),
             free: Vec::new(),
             ready: VecDeque::new(),
-            most_ready: READY.min(most.max(1)),
+            most_ready: READY.min(most.max(LEAST)),
             resting: Default::default(),
-            most: most.max(1),
+            most: most.max(LEAST),
             opened: 0,
             merged: Merged::default(),
             last: None,
@@ -375,6 +385,7 @@ impl Streams {
         self.merged.connections += 1;
         self.merged.packets += digest.packets;
         self.merged.bytes += digest.bytes;
+        self.merged.unanswered += u64::from(digest.unanswered);
     }
 
     /// How many connections there were.

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::segment::{Checksum, Segment, Side};
 use super::sequence::{Marks, Verdict};
 
+#[cfg(test)]
+mod tests;
+
 /// History is cut at this length.
 const LONGEST: usize = 48;
 
 /// Which letters are written once per side, by bit.
-const ONCE: [u8; 4] = [b'a', b'd', b'i', b'q'];
+const ONCE: [u8; 5] = [b'a', b'd', b'i', b'q', b'r'];
 /// Which are written again whenever their count has grown tenfold.
 const TENFOLD: [u8; 4] = [b'c', b'g', b't', b'w'];
 
@@ -45,13 +48,19 @@ impl History {
             (false, true, true) => self.once(side, b'i'),
             _ => {}
         }
+        // Sent again with the same number, it is no news.
+        let again = verdict.marks.reported().contains(Marks::RETRANSMISSION);
         if flags.syn() {
-            self.write(side, if flags.ack() { b'h' } else { b's' });
+            if !again {
+                self.write(side, if flags.ack() { b'h' } else { b's' });
+            }
             self.set(|history| &mut history.syn, at);
             self.answered |= flags.ack();
         } else if flags.rst() {
-            self.write(side, b'r');
-            self.reset = self.reset.or(Some(side));
+            self.once(side, b'r');
+            if self.fin != [true, true] {
+                self.reset = self.reset.or(Some(side));
+            }
         } else if segment.len > 0 {
             self.once(side, b'd');
             self.set(|history| &mut history.open, at);
@@ -60,7 +69,9 @@ impl History {
             self.set(|history| &mut history.open, at);
         }
         if flags.fin() && !flags.rst() {
-            self.write(side, b'f');
+            if !again {
+                self.write(side, b'f');
+            }
             self.set(|history| &mut history.fin, at);
         }
         let marks = verdict.marks;
@@ -76,11 +87,6 @@ impl History {
         if verdict.unseen > 0 {
             self.tenfold(side.other(), b'g');
         }
-    }
-
-    /// Keeps the beginning only.
-    pub fn simplify(&mut self) {
-        self.letters.truncate(16);
     }
 
     /// The letters: upper case is the originator.
@@ -105,14 +111,14 @@ impl History {
         }
         let midstream = !asked && !self.answered;
         match (at(&self.fin, o), at(&self.fin, r)) {
-            _ if midstream => "OTH",
             (true, true) => "SF",
+            _ if midstream => "OTH",
             (true, false) if quiet => "SH",
             (true, false) => "S2",
             (false, true) if !asked => "SHR",
             (false, true) => "S3",
             (false, false) if asked && quiet => "S0",
-            (false, false) if asked && self.answered && at(&self.open, o) => "S1",
+            (false, false) if asked && self.answered => "S1",
             (false, false) => "OTH",
         }
     }

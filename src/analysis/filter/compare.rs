@@ -131,6 +131,10 @@ impl Parser<'_> {
     /// A number to compare with; of flags, several joined by commas or bars.
     fn number_value(&mut self, field: Number, commas: bool) -> Result<u64, FilterError> {
         let unit = field.unit();
+        // tcpdump's manual puts flags that belong together in parentheses on both sides.
+        if *self.peek() == Token::Open && (unit == Unit::Flags || matches!(field, Number::Raw { .. })) {
+            return self.mask();
+        }
         let at = self.place();
         let (word, quoted) = self.value_text()?;
         if !quoted && self.is_field(&word) && value::number(unit, &word).is_err() {

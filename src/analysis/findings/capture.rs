@@ -3,6 +3,9 @@
 use super::{Finding, Severity, grouped, many, percent};
 use crate::analysis::sequence::time;
 
+/// So many SYNs without an answer are no accident.
+const MANY_SYNS: u64 = 10_000;
+
 /// What is known of the capture as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct CaptureFacts {
@@ -26,6 +29,8 @@ pub struct CaptureFacts {
     pub backwards: (u64, Option<u64>, u64),
     /// Fragments that belong to no complete datagram.
     pub incomplete: u64,
+    /// SYNs that nobody answered, given up or not.
+    pub unanswered: u64,
     /// Connections given up for lack of room, with their packets.
     pub merged: (u64, u64),
 }
@@ -111,6 +116,13 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
     if facts.incomplete > 0 {
         let text = format!("{} of IP belong to no complete datagram", many(facts.incomplete, "fragment"));
         add(Severity::Note, "fragments", text, None, "");
+    }
+    if facts.unanswered >= MANY_SYNS {
+        let text =
+            format!("{} opened connections that nobody answered: a scan or a flood", many(facts.unanswered, "SYN"));
+        let advice =
+            "--filter 'syn and not ack' --packets shows from where; SYN cookies and rate limits help its target";
+        add(Severity::Error, "flood", text, None, advice);
     }
     if facts.merged.0 > 0 {
         let text = format!(

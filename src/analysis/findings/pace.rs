@@ -167,68 +167,54 @@ fn pauses(report: &mut Report<'_>, side: Side) {
 /// A sender that has little to send at a time, and long pauses never.
 fn trickle(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
-    let (idle, duration) = (course.limits.spent(Limit::Sender), report.connection.duration());
-    let stalls = course.limits.stalls();
-    let given = course.bytes / course.data_packets.max(1);
-    // Who has more fills its segments; and who waits for an acknowledgment is told so.
-    let full = given + 140 > u64::from(course.largest.max(1400)) || stalls.nagle.total.saturating_mul(4) > duration;
-    if full
+    let tally = report.connection.tally.side(side);
+    // From its first to its last data.
+    let took = tally.last_data.saturating_sub(tally.first_data);
+    let (apart, given) = (took / course.data_packets.max(1), course.bytes / course.data_packets.max(1));
+    let path = report.connection.sequence.handshake().unwrap_or(0);
+    let (idle, held) = (course.limits.spent(Limit::Sender), course.limits.stalls().nagle.total);
+    let slow = took >= 1_000_000_000 && apart >= (path / 2).max(10_000_000) && course.data_packets >= 10;
+    // Who waits for an acknowledgment, or for a timer, is told so.
+    let otherwise = held.max(course.loss().timeouts.total).saturating_mul(4) > took;
+    if !slow
+        || otherwise
+        || given >= 1000.max(u64::from(course.largest)) && course.largest > 1400
+        || idle.saturating_mul(2) < took
         || side != report.connection.mainly()
-        || duration < 1_000_000_000
-        || idle.saturating_mul(2) < duration
-        || course.data_packets < 10
     {
         return;
     }
     let text = format!(
         "the application of {} had nothing to send for {} of {}: it gave {} bytes at a time, {} apart",
         report.name(side),
-        percent(idle, duration),
-        time(duration),
+        percent(idle.min(took), took),
+        time(took),
         grouped(given),
-        time(duration / course.data_packets),
+        time(apart),
     );
-    report.add(
-        Severity::Warning,
-        "pause",
-        idle,
-        text,
-        &[],
-        "the network is not the cause: look at what this application waits for",
-    );
+    let advice = "the network is not the cause: look at what this application waits for";
+    report.add(Severity::Warning, "pause", idle, text, &[], advice);
 }
 
-/// Data that was acknowledged and never answered, until somebody closed or the capture ended.
+/// Data that was acknowledged and never answered, until who sent it gave up.
 fn silence(report: &mut Report<'_>, side: Side) {
     let connection = report.connection;
     let Some((asking, asked, frame)) = connection.turn.filter(|(asking, ..)| *asking != side) else { return };
-    let acknowledged = connection.sequence.direction(side).last_ack()
-        == connection.sequence.direction(asking).next_seq()
-        || connection.history.closed_by(asking);
-    let (until, how) = match connection.closing {
-        Some((who, when, _)) if when >= asked && who == asking => (when, format!("until {} gave up", report.name(who))),
-        Some((_, when, _)) if when >= asked => (when, "and then closed".to_owned()),
-        _ => (report.end, "until the end of the capture".to_owned()),
+    let Some((_, gave_up, last)) = connection.closing.filter(|(who, when, _)| *who == asking && *when >= asked) else {
+        return;
     };
-    let waited = until.since(asked).as_nanos() as u64;
+    let waited = gave_up.since(asked).as_nanos() as u64;
     let path = connection.sequence.handshake().unwrap_or(0);
-    let never = report.course(side).bytes == 0;
-    if !acknowledged || waited < 1_000_000_000.max(path.saturating_mul(10)) || !never && waited < 5_000_000_000 {
+    if report.course(side).bytes > 0 || waited < 1_000_000_000.max(path.saturating_mul(10)) {
         return;
     }
-    let gave_up = connection.closing.is_some_and(|(who, ..)| who == asking);
-    // Only who waited for an answer gives up; who just sends and stays is not kept waiting.
-    let severity = if never && gave_up { Severity::Error } else { Severity::Note };
     let text = format!(
-        "{} acknowledged the data of frame {frame} and sent nothing in {} {how}",
+        "{} took the data of frame {frame} and sent nothing in {} until {} gave up",
         report.name(side),
-        time(waited)
+        time(waited),
+        report.name(asking)
     );
-    let frames: Vec<u64> = std::iter::once(frame).chain(connection.closing.map(|(.., frame)| frame)).collect();
-    let advice = if severity == Severity::Error {
-        "its application did not answer; or its answer is too large for the path (MTU): capture at that end, too"
-    } else {
-        ""
-    };
-    report.add(severity, "silence", waited, text, &frames, advice);
+    let advice =
+        "its application did not answer; or its answer is too large for the path (MTU): capture at that end, too";
+    report.add(Severity::Error, "silence", waited, text, &[frame, last], advice);
 }

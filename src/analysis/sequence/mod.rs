@@ -86,9 +86,9 @@ impl Direction {
         self.ack_seen.then_some(self.last_ack)
     }
 
-    /// When the highest sequence number last moved.
-    pub fn next_seq_time(&self) -> Time {
-        self.next_seq_time
+    /// The highest sequence number seen, and when it last moved.
+    pub fn edge(&self) -> Edge {
+        Edge { next: self.next_seq, moved: self.next_seq_time }
     }
 
     /// How far `ack` is beyond the highest sequence number.
@@ -144,6 +144,15 @@ impl Direction {
             _ => window,
         })
     }
+}
+
+/// How far a direction had come.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// The highest sequence number seen.
+    pub next: Option<SeqNum>,
+    /// When it last moved.
+    pub moved: Time,
 }
 
 /// The analysis of one connection.
@@ -221,10 +230,18 @@ impl Sequence {
         }
     }
 
-    /// Keeps the latest few of what was not acknowledged, fewer when the connection is over.
+    /// Keeps the latest few of what was not acknowledged, fewer when the connection is over; then it does not matter any
+    /// more either how long ago anything was.
     pub fn rest(&mut self, over: bool) {
+        if over {
+            self.last_syn = None;
+            for direction in &mut self.directions {
+                (direction.next_seq_time, direction.last_time) = (Time::ZERO, Time::ZERO);
+                direction.next_seq_frame = 0;
+            }
+        }
         for unacked in &mut self.unacked {
-            unacked.keep_latest(if over { 8 } else { 256 });
+            unacked.keep_latest(if over { 4 } else { 256 });
         }
     }
 

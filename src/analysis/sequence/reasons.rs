@@ -71,6 +71,13 @@ impl Before {
                 let seen = peer.contiguous.map_or(0, |contiguous| relative(peer, contiguous));
                 format!("acknowledges up to {ack}, but the capture has the other side only up to {seen} without a gap")
             }
+            Marks::WINDOW_UPDATE if header.ack != own.last_ack => {
+                let before = peer_window(own);
+                format!(
+                    "acknowledgment {ack} takes the byte of the probe, and the window opens from {before} to {}",
+                    header.window
+                )
+            }
             Marks::WINDOW_UPDATE => {
                 let before = peer_window(own);
                 format!(

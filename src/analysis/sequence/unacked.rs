@@ -10,6 +10,8 @@ use crate::wire::SeqNum;
 
 /// More are not kept: the capture lacks the acknowledgments then.
 const MOST: usize = 10_000;
+/// Nor more than this while nothing at all was acknowledged: a capture of one direction.
+const MOST_UNHEARD: usize = 2_000;
 
 /// A segment that was sent.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub struct Unacked {
     sent: VecDeque<Sent>,
     /// A segment overlaps an earlier one or lies before it.
     disordered: bool,
+    /// Something was acknowledged.
+    heard: bool,
     /// The lowest sequence number of all, where there are any.
     lowest: SeqNum,
     /// The highest end.
@@ -55,7 +59,7 @@ pub struct Unacked {
 impl Unacked {
     /// Notes a transmission.
     pub fn push(&mut self, segment: Sent) {
-        if self.sent.len() >= MOST {
+        if self.sent.len() >= if self.heard { MOST } else { MOST_UNHEARD } {
             return;
         }
         if self.sent.is_empty() {
@@ -113,6 +117,7 @@ impl Unacked {
         if self.sent.is_empty() || !ack.after(self.lowest) {
             return Covered::default();
         }
+        self.heard = true;
         if self.disordered { self.acknowledge_disordered(ack, now) } else { self.acknowledge_ordered(ack, now) }
     }
 

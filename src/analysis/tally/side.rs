@@ -201,6 +201,11 @@ mod packed {
 }
 
 impl SideTally {
+    /// Packets that the capture holds twice.
+    pub fn copies(&self) -> u64 {
+        self.trouble.as_ref().map_or(0, |trouble| trouble.hardware_duplicates)
+    }
+
     /// Retransmissions, duplicates, probes and the like.
     pub fn trouble(&self) -> Trouble {
         self.trouble.as_deref().copied().unwrap_or_default()

@@ -71,8 +71,8 @@ pub enum Followed {
 
 fn max_flows(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number @ 1..=100_000_000) => Ok(number),
-        _ => Err(format!("'{text}' is no number of connections; write 1 to 100000000")),
+        Ok(number @ 64..=100_000_000) => Ok(number),
+        _ => Err(format!("'{text}' is no number of connections; write 64 to 100000000")),
     }
 }
 
