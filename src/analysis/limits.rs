@@ -21,6 +21,8 @@ const DELAYED: u64 = 35_000_000;
 const AT_ONCE: u64 = 3_000_000;
 /// Silence shorter than this is no pause.
 const PAUSE: u64 = 100_000_000;
+/// A way that takes less than this is none.
+const NEAR: u64 = 1_000_000;
 /// Acknowledgments on their way to the sender that are told apart; more are taken together.
 const UNDER_WAY: usize = 64;
 
@@ -264,15 +266,11 @@ impl Limits {
         let time = now + std::time::Duration::from_nanos(meeting.lag);
         let edge = (peer.scale() != Scale::Unknown).then(|| header.ack + u32::try_from(window).unwrap_or(u32::MAX));
         let arrival = Arrival { time, ack: header.ack, edge };
-        let full = self.arrivals.len() >= UNDER_WAY * 2;
-        match self.arrivals.back_mut() {
-            // What comes in close order is taken as one, so that few are under way at any time.
-            Some(latest)
-                if full || latest.time + std::time::Duration::from_nanos(meeting.lag / UNDER_WAY as u64) >= time =>
-            {
-                (latest.ack, latest.edge) = (arrival.ack, arrival.edge);
-            }
-            _ => self.arrivals.push_back(arrival),
+        if meeting.lag < NEAR {
+            (self.acked, self.edge) = (Some(arrival.ack), arrival.edge);
+            self.decide(now, meeting);
+        } else {
+            self.put_under_way(arrival, meeting.lag);
         }
         self.held = None;
         if segment.len == 0
@@ -284,6 +282,19 @@ impl Limits {
             if nanos >= DELAYED + meeting.beyond && verdict.acknowledges.is_some() {
                 self.held = Some(Held { nanos, until: time, frame });
             }
+        }
+    }
+
+    /// What comes in close order is taken as one, so that few are under way at any time.
+    fn put_under_way(&mut self, arrival: Arrival, lag: u64) {
+        let full = self.arrivals.len() >= UNDER_WAY * 2;
+        match self.arrivals.back_mut() {
+            Some(latest)
+                if full || latest.time + std::time::Duration::from_nanos(lag / UNDER_WAY as u64) > arrival.time =>
+            {
+                (latest.ack, latest.edge) = (arrival.ack, arrival.edge);
+            }
+            _ => self.arrivals.push_back(arrival),
         }
     }
 

@@ -7,6 +7,9 @@ use super::connection::Connection;
 /// has to tell is why it is kept.
 const LIMIT: usize = 512;
 
+/// What nearly every connection fits in before its zeros are taken out.
+const ROOM: usize = 1 << 14;
+
 /// Bytes that one mask speaks of.
 const GROUP: usize = 8;
 
@@ -30,12 +33,14 @@ impl Packer {
     }
 
     fn write(&mut self, connection: &mut Connection) {
-        self.plain.clear();
         connection.fold(false);
-        // Serialising into memory fails for no value that these types can have.
-        self.plain = postcard::to_extend(&*connection, std::mem::take(&mut self.plain)).unwrap_or_default();
+        self.plain.resize(ROOM, 0);
+        match postcard::to_slice(&*connection, &mut self.plain) {
+            Ok(plain) => squeeze(plain, &mut self.packed),
+            // Too long: a busy one with many segments on their way. Into memory without end nothing fails.
+            Err(_) => squeeze(&postcard::to_allocvec(&*connection).unwrap_or_default(), &mut self.packed),
+        }
         connection.fold(true);
-        squeeze(&self.plain, &mut self.packed);
     }
 }
 
