@@ -141,6 +141,17 @@ impl Limits {
     pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>) {
         let Meeting { segment, verdict, .. } = meeting;
         let now = segment.time;
+        if self.last.is_none() {
+            // Before its first payload nothing keeps it back.
+            if sent && segment.len == 0 {
+                self.next = meeting.own.next_seq();
+                return;
+            }
+            if !sent && meeting.lag < NEAR {
+                self.note_window(meeting.peer, segment);
+                return;
+            }
+        }
         self.catch_up(now, meeting);
         if !sent {
             self.acknowledged(meeting);
@@ -248,8 +259,7 @@ impl Limits {
         if !header.flags.ack() {
             return;
         }
-        let window = peer.window().unwrap_or(0);
-        self.most_window = self.most_window.max(window);
+        let (window, edge) = self.window(peer, segment);
         // Less than a segment holds a sender back as nothing does (RFC 9293 section 3.8.6.2.1).
         let plain = !(header.flags.syn() || header.flags.fin() || header.flags.rst());
         let little = window < u64::from(meeting.largest) && window * 2 < self.most_window;
@@ -264,7 +274,6 @@ impl Limits {
             _ => {}
         }
         let time = now + std::time::Duration::from_nanos(meeting.lag);
-        let edge = (peer.scale() != Scale::Unknown).then(|| header.ack + u32::try_from(window).unwrap_or(u32::MAX));
         let arrival = Arrival { time, ack: header.ack, edge };
         if meeting.lag < NEAR {
             (self.acked, self.edge) = (Some(arrival.ack), arrival.edge);
@@ -282,6 +291,22 @@ impl Limits {
             if nanos >= DELAYED + meeting.beyond && verdict.acknowledges.is_some() {
                 self.held = Some(Held { nanos, until: time, frame });
             }
+        }
+    }
+
+    /// The window that the receiver offers, and its right edge where the scale is known.
+    fn window(&mut self, peer: &Direction, segment: &Segment<'_>) -> (u64, Option<SeqNum>) {
+        let window = peer.window().unwrap_or(0);
+        self.most_window = self.most_window.max(window);
+        let bytes = u32::try_from(window).unwrap_or(u32::MAX);
+        (window, (peer.scale() != Scale::Unknown).then(|| segment.header.ack + bytes))
+    }
+
+    /// An acknowledgment before there is anything to acknowledge.
+    fn note_window(&mut self, peer: &Direction, segment: &Segment<'_>) {
+        if segment.header.flags.ack() {
+            let (_, edge) = self.window(peer, segment);
+            (self.acked, self.edge) = (Some(segment.header.ack), edge);
         }
     }
 

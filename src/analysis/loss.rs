@@ -83,6 +83,8 @@ pub struct Loss {
     sacked: VecDeque<(SeqNum, SeqNum)>,
     /// The segment that is sent again and again: how often, and when last.
     stuck: Option<(SeqNum, u32, Time)>,
+    /// Up to when waits for the timer are counted.
+    waited: Time,
     /// What was passed over and has not come yet: from, to, since when.
     holes: VecDeque<(SeqNum, SeqNum, Time)>,
     /// Retransmissions of what the capture did not have, and of what it had: lost before the place of capture, and beyond.
@@ -178,9 +180,10 @@ impl Loss {
         match cause(segment, verdict, own, peer) {
             Cause::Timeout => {
                 let first = verdict.rto.unwrap_or(super::sequence::Since { frame, nanos: 0 });
-                // Each wait counts once, however often the same bytes are sent.
-                let nanos = stuck.map_or(first.nanos, |(.., last)| now.since(last).as_nanos() as u64);
-                self.timeouts.add(nanos, first.frame, frame);
+                // Each wait counts once, however many segments are sent after it, and however often.
+                let begun = Time::from_nanos(now.as_nanos().saturating_sub(first.nanos)).max(self.waited);
+                self.waited = now;
+                self.timeouts.add(now.since(begun).as_nanos() as u64, first.frame, frame);
             }
             Cause::Fast => self.fast.add(frame),
             Cause::TailProbe => self.tail.add(frame),

@@ -5,7 +5,7 @@
 //! sight of.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::connection::{Address, Connection, Course};
@@ -33,14 +33,14 @@ enum Key {
 
 impl Key {
     fn new(one: Address, other: Address) -> Key {
-        let (low, high) = if (one.ip, one.port) <= (other.ip, other.port) { (one, other) } else { (other, one) };
-        let ports = u32::from(low.port) << 16 | u32::from(high.port);
-        match (low.ip, high.ip) {
-            (IpAddr::V4(low), IpAddr::V4(high)) => {
-                Key::V4(u128::from(low.to_bits()) << 64 | u128::from(high.to_bits()) << 32 | u128::from(ports))
-            }
-            (low, high) => Key::V6(bits(low), bits(high), ports),
+        if let (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) = (one.ip, other.ip) {
+            let end = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
+            let (one, other) = (end(one_ip, one.port), end(other_ip, other.port));
+            return Key::V4(u128::from(one.min(other)) << 64 | u128::from(one.max(other)));
         }
+        let (one, other) = ((bits(one.ip), one.port), (bits(other.ip), other.port));
+        let (low, high) = (one.min(other), one.max(other));
+        Key::V6(low.0, high.0, u32::from(low.1) << 16 | u32::from(high.1))
     }
 }
 

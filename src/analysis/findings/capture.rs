@@ -52,7 +52,7 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             "capture_dropped",
             text,
             None,
-            "capture with a larger buffer (-B), a filter or a snapshot length",
+            "capture less at a time: with a larger buffer, a filter or a snapshot length",
         );
     }
     if facts.unseen.0 > 0 {

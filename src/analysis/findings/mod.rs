@@ -152,6 +152,11 @@ impl Collection {
         self.kinds.retain(|_, kind| !kind.worst.is_empty());
     }
 
+    /// True when there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
     /// Whether there is anything above a note.
     pub fn is_serious(&self) -> bool {
         self.kinds.keys().any(|(severity, _)| *severity > Severity::Note)

@@ -58,8 +58,9 @@ fn loss(report: &mut Report<'_>, side: Side) {
     let again = u64::from(loss.timeouts.seen.count + loss.fast.count + loss.tail.count);
     let needless = if again > lost { format!(", {} of them without need", again - lost) } else { String::new() };
     let text = format!(
-        "{} sent {again} of {} again ({}){needless}, in {}: {}",
+        "{} sent {} of {} again ({}){needless}, in {}: {}",
         report.name(side),
+        super::grouped(again),
         many(sent, "data segment"),
         percent(again, sent),
         many(loss.events.max(1), "recovery").replace("recoverys", "recoveries"),

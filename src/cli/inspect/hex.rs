@@ -27,8 +27,7 @@ pub fn show(out: &mut dyn Write, number: u64, input: &mut Input, analyzer: &mut 
     if !found {
         let frames = analyzer.totals().frames;
         let why = if number <= frames && number > 0 {
-            let what = analyzer.totals().others.keys().next().cloned().unwrap_or_default();
-            format!("frame {number} holds no TCP segment (other frames up to there: {what} and so on)")
+            format!("frame {number} holds no TCP segment")
         } else {
             format!("there is no frame {number}: the capture has {frames}, counted from 1")
         };

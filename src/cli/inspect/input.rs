@@ -48,6 +48,11 @@ impl Input {
         self.failure.take()
     }
 
+    /// Whether anything went wrong.
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Frames that the files say were dropped.
     pub fn dropped(&self) -> u64 {
         let live = self.live.as_ref().map_or(0, |(_, dropped)| *dropped);

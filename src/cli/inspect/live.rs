@@ -56,6 +56,13 @@ pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Resul
     let outcome = outcome.and_then(|wanted| {
         let dropped = listener.dropped().unwrap_or(0);
         let input = Input::live(name.clone(), dropped);
+        if args.packets && !global.quiet {
+            let frames = analyzer.totals().frames;
+            writeln!(
+                io::stderr(),
+                "tcpkit: {frames} frames, {dropped} dropped by the kernel before they could be read"
+            )?;
+        }
         let mut out = BufWriter::new(io::stdout().lock());
         let view = match args.flow {
             Some(number) => flow::show(&mut out, global, number, &analyzer)?,
@@ -103,6 +110,10 @@ fn listen(
     };
     while !stopped.load(Ordering::Acquire) && args.count.is_none_or(|most| analyzer.totals().frames < most) {
         let heard = listener.hear(PATIENCE, |heard| {
+            // Several come at once, and the last may be one too many.
+            if args.count.is_some_and(|most| analyzer.totals().frames >= most) {
+                return Ok(());
+            }
             let frame = Frame {
                 time: Some(Time::from_nanos(heard.time)),
                 interface: 0,

@@ -59,7 +59,11 @@ pub fn show(
         writeln!(out)?;
         flows::print(out, args.sort, args.top, analyzer.streams(), is_wanted)?;
     }
-    print_findings(out, &findings)?;
+    if analyzer.totals().segments == 0 {
+        writeln!(out, "no TCP segments")?;
+    } else if !findings.is_empty() || !input.has_failed() {
+        print_findings(out, &findings)?;
+    }
     print_truth(out, analyzer.truth())?;
     Ok(View::Done { serious })
 }
@@ -260,6 +264,8 @@ fn capture_object(input: &Input, analyzer: &Analyzer) -> serde_json::Value {
     json!({
         "type": "capture",
         "files": files,
+        "interface": input.live.as_ref().map(|(name, _)| name),
+        "dropped": input.dropped(),
         "frames": totals.frames,
         "bytes": totals.bytes,
         "begin": totals.span.map(|(first, _)| seconds(first.as_nanos())),
