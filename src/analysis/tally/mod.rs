@@ -26,7 +26,10 @@
 //! follows, and no length or loss is negative. A segment without ACK advertises no window, not one of 0. Nothing
 //! changes where sequence numbers cross a multiple of 2^30 or wrap, and a stray number makes nothing forgotten. A SYN
 //! or FIN sent again adds nothing to the unique bytes. Payload is counted without IPv6 extension headers. Shifts over
-//! 14 are 14. A mean of scaled windows needs only its own side to have sent one. Times keep their nanoseconds.
+//! 14 are 14, and an MSS over 32767 is what it says. A mean of scaled windows needs only its own side to have sent one.
+//! Times keep their nanoseconds. What is counted to which connection differs as well: IP fragments are put together, ports
+//! used again open another connection, frames of any length count, and a segment whose header claims more than there is
+//! does not.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod counting;
