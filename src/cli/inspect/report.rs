@@ -56,8 +56,10 @@ pub fn show(
     }
     if !global.quiet {
         capture(out, input, analyzer)?;
-        writeln!(out)?;
-        flows::print(out, args.sort, args.top, analyzer.streams(), is_wanted)?;
+        if analyzer.streams().opened() > 0 {
+            writeln!(out)?;
+            flows::print(out, args.sort, args.top, analyzer.streams(), is_wanted)?;
+        }
     }
     if analyzer.totals().segments == 0 {
         writeln!(out, "no TCP segments")?;
