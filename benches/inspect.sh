@@ -69,7 +69,7 @@ median() { # COLUMN FILE
 }
 
 packets() { # CAPTURE
-    "$tcpkit" inspect --json "$1" | sed -n '1s/.*"frames":\([0-9]*\),"merged".*/\1/p'
+    "$tcpkit" inspect --json "$1" | sed -n '1s/.*"frames":\([0-9]*\),.*/\1/p'
 }
 
 echo "medians of $runs runs, $(nproc) CPUs, Linux $(uname -r), load $(cut -d' ' -f1-3 /proc/loadavg)"
