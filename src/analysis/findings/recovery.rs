@@ -48,7 +48,7 @@ fn loss(report: &mut Report<'_>, side: Side) {
     };
     let duration = report.connection.duration();
     let share = lost as f64 / sent.max(1) as f64;
-    let severity = if share >= 0.02 || loss.timeouts.total > duration / 10 && loss.timeouts.total > 300_000_000 {
+    let severity = if share >= 0.015 || loss.timeouts.total > duration / 10 && loss.timeouts.total > 300_000_000 {
         Severity::Error
     } else if share >= 0.001 || timeouts > 0 {
         Severity::Warning
