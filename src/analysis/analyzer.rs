@@ -31,8 +31,6 @@ pub struct Packet<'a> {
     pub since_last: u64,
     /// What was passed on the way to it.
     pub layers: Layers,
-    /// Bytes of the fixed header that were captured.
-    pub captured_header: u8,
     /// Nanoseconds since the first frame of the capture.
     pub relative: u64,
     /// The whole frame as captured, and its length on the wire.
@@ -129,7 +127,6 @@ impl Analyzer {
             illegal,
             since_last,
             layers: tcp.layers,
-            captured_header: tcp.captured_header,
             relative,
             frame: (frame.bytes, frame.original_len),
         };

@@ -351,8 +351,7 @@ impl Connection {
         }
         let last = (own.limits.last_payload(), peer.limits.last_payload());
         let largest_of = |of: &Course| of.offer.and_then(|offer| offer.mss).map_or(536, u32::from);
-        let mss = (largest_of(peer).min(largest_of(own)), largest_of(own).min(largest_of(peer)));
-        let ways = (to_own, to_peer);
+        let mss = largest_of(peer).min(largest_of(own));
         own.limits.on_segment(
             true,
             &Meeting {
@@ -361,10 +360,10 @@ impl Connection {
                 own: own_after,
                 peer: peer_after,
                 largest: own.largest,
-                mss: mss.0,
+                mss,
                 recovering: own.loss().recovering(),
-                lag: ways.0,
-                beyond: ways.1,
+                lag: to_own,
+                beyond: to_peer,
                 asked: last.1,
             },
         );
@@ -376,10 +375,10 @@ impl Connection {
                 own: peer_after,
                 peer: own_after,
                 largest: peer.largest,
-                mss: mss.1,
+                mss,
                 recovering: peer.loss().recovering(),
-                lag: ways.1,
-                beyond: ways.0,
+                lag: to_peer,
+                beyond: to_own,
                 asked: last.0,
             },
         );

@@ -85,8 +85,6 @@ pub struct Limits {
     held: Option<Held>,
     /// The most window that the receiver offered, in bytes.
     pub most_window: u64,
-    /// Full windows.
-    pub window_full: u32,
 }
 
 /// Times during which nothing was sent although there was something, or might have been.
@@ -139,7 +137,7 @@ impl Limits {
 
     /// A segment of either end passed; `sent` says that it is one of this direction.
     pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>) {
-        let Meeting { segment, verdict, .. } = meeting;
+        let segment = meeting.segment;
         let now = segment.time;
         if self.last.is_none() {
             // Before its first payload nothing keeps it back.
@@ -157,9 +155,6 @@ impl Limits {
             self.acknowledged(meeting);
             self.catch_up(now, meeting);
             return;
-        }
-        if verdict.marks.contains(Marks::WINDOW_FULL) {
-            self.window_full += 1;
         }
         let payload = segment.len > 0;
         if payload {

@@ -1,6 +1,7 @@
 //! What one direction lost, how its sender recovered, and what it sent without need.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ use crate::wire::SeqNum;
 
 /// No sender in use retransmits on a timer sooner than this (Linux, Windows, macOS: 200 ms and more).
 const LEAST_RTO: u64 = 180_000_000;
+/// What is sent again at all comes within this time, or another repair does.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Holes that are remembered.
 const HOLES: usize = 64;
 /// Retransmissions that wait for proof that they were needed, or not.
@@ -231,9 +234,11 @@ impl Loss {
         since
     }
 
-    /// Bytes that were passed over, never came and were never acknowledged.
-    pub fn missing(&self) -> u64 {
-        self.holes.iter().map(|(from, to, _)| u64::from(to.0.wrapping_sub(from.0))).sum()
+    /// Bytes that were passed over, and until `end` neither came nor were acknowledged. What was passed over just before
+    /// the capture ended may still have come.
+    pub fn missing(&self, end: Time) -> u64 {
+        let old = self.holes.iter().filter(|(.., since)| end.since(*since) >= PATIENCE);
+        old.map(|(from, to, _)| u64::from(to.0.wrapping_sub(from.0))).sum()
     }
 
     /// A segment of the other end: what its acknowledgment proves.

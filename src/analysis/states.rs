@@ -133,11 +133,6 @@ impl States {
         self.ends.iter().all(|end| gone(end.state))
     }
 
-    /// Both ends told by their SYNs that they use timestamps.
-    pub fn timestamps_agreed(&self) -> bool {
-        self.ends.iter().all(|end| end.timestamps == Some(true))
-    }
-
     /// Whether an end permitted SACK; `None` when its SYN was not captured.
     pub fn sack_permitted(&self, side: Side) -> Option<bool> {
         let [a, b] = &self.ends;

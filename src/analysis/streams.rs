@@ -62,8 +62,6 @@ struct Slot {
     state: State,
     /// Used since it was last looked at.
     recent: bool,
-    /// Who is given up first.
-    interest: Interest,
     /// What it comes to, since it rests.
     digest: Digest,
 }
@@ -92,6 +90,14 @@ pub struct Digest {
 }
 
 impl Digest {
+    fn interest(&self) -> Interest {
+        match self.packets {
+            0..3 => Interest::Knock,
+            3..20 => Interest::Short,
+            _ => Interest::Full,
+        }
+    }
+
     fn of(connection: &Connection) -> Digest {
         let courses = &connection.courses;
         let again = |course: &Course| course.loss().retransmissions() + course.loss().syn.seen.count;
@@ -119,8 +125,8 @@ impl Digest {
     }
 }
 
-/// How much a connection has to tell.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How much a connection has to tell: who has least is given up first.
+#[derive(Clone, Copy)]
 enum Interest {
     /// A knock at most.
     Knock,
@@ -216,16 +222,10 @@ impl Streams {
         };
         self.last = Some((key, slot));
         let slot = self.slots.get_mut(slot as usize);
-        let Some(Slot { state: State::Ready(connection), recent, interest, .. }) = slot else {
+        let Some(Slot { state: State::Ready(connection), recent, .. }) = slot else {
             unreachable!("a slot that was opened or woken is ready");
         };
         *recent = true;
-        let packets: u64 = connection.courses.iter().map(|course| course.packets).sum();
-        *interest = match packets {
-            0..3 => Interest::Knock,
-            3..20 => Interest::Short,
-            _ => Interest::Full,
-        };
         let side = connection.side_of(source);
         Place { connection, side, reused }
     }
@@ -262,13 +262,7 @@ impl Streams {
         }
         let connection = Self::house(&mut self.spare, Connection::new(self.opened, segment));
         self.opened = self.opened.wrapping_add(1);
-        let slot = Slot {
-            key,
-            state: State::Ready(connection),
-            recent: true,
-            interest: Interest::Knock,
-            digest: Digest::default(),
-        };
+        let slot = Slot { key, state: State::Ready(connection), recent: true, digest: Digest::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(space) = self.slots.get_mut(at as usize) {
@@ -330,7 +324,7 @@ impl Streams {
                 slot.digest = Digest::of(&connection);
                 slot.state = State::Resting(self.packer.pack(&mut connection));
                 self.spare.push(connection);
-                let interest = slot.interest as usize;
+                let interest = slot.digest.interest() as usize;
                 self.note_resting(interest, oldest);
             }
         }
@@ -364,7 +358,9 @@ impl Streams {
                 }
             };
             let slot = self.slots.get(at as usize);
-            if slot.is_some_and(|slot| matches!(slot.state, State::Resting(_)) && slot.interest as usize == interest) {
+            if slot.is_some_and(|slot| {
+                matches!(slot.state, State::Resting(_)) && slot.digest.interest() as usize == interest
+            }) {
                 break at;
             }
         };
@@ -440,17 +436,5 @@ impl Streams {
                 visit(&mut connection);
             }
         }
-    }
-
-    /// The largest record of a connection that is over, and the mean of all at rest, in bytes.
-    pub fn resting_sizes(&self) -> (usize, usize) {
-        let sizes = self.slots.iter().filter_map(|slot| match &slot.state {
-            State::Resting(bytes) => Some(bytes.len()),
-            _ => None,
-        });
-        let (count, sum, largest) = sizes.fold((0, 0, 0), |(count, sum, largest): (usize, usize, usize), size| {
-            (count + 1, sum + size, largest.max(size))
-        });
-        (largest, sum.checked_div(count).unwrap_or(0))
     }
 }

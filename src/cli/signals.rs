@@ -19,8 +19,21 @@ impl Signals {
     /// Watches for SIGINT and SIGTERM on behalf of `runtime`. Where that is not possible they end the program at once, as
     /// they always do.
     pub fn watch(runtime: &mut Runtime) -> Signals {
-        let signals = Signals::default();
+        let signals = Signals::listen();
         runtime.stop_on(signals.stop.clone());
+        #[cfg(unix)]
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // The flag alone would be seen late if the signal came just before the loop began to wait.
+            if let Some(waker) = runtime.waker() {
+                let _ = signal_hook::low_level::pipe::register(signal, waker);
+            }
+        }
+        signals
+    }
+
+    /// Watches for them on behalf of a loop that asks, and whose waits a signal interrupts.
+    pub fn listen() -> Signals {
+        let signals = Signals::default();
         #[cfg(unix)]
         for (signal, exit) in
             [(signal_hook::consts::SIGINT, Exit::Interrupted), (signal_hook::consts::SIGTERM, Exit::Terminated)]
@@ -30,10 +43,6 @@ impl Signals {
             let _ = flag::register_conditional_shutdown(signal, exit as i32, signals.stop.clone());
             let _ = flag::register_usize(signal, signals.which.clone(), exit as usize);
             let _ = flag::register(signal, signals.stop.clone());
-            // The flag alone would be seen late if the signal came just before the loop began to wait.
-            if let Some(waker) = runtime.waker() {
-                let _ = signal_hook::low_level::pipe::register(signal, waker);
-            }
         }
         signals
     }

@@ -130,7 +130,7 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             many(facts.merged.0, "connection"),
             many(facts.merged.1, "packet"),
         );
-        add(Severity::Note, "merged", text, None, "--max-flows N keeps more, at some 300 bytes each");
+        add(Severity::Note, "merged", text, None, "--max-flows N keeps more, at up to a kilobyte each");
     }
     found
 }

@@ -27,7 +27,7 @@ fn resets(report: &mut Report<'_>) {
     let age = time(reset.time.as_nanos());
     let (why, severity, advice) = why(&reset, both, closed(reset.side), closed(reset.side.other()), data);
     let text = format!("{name} reset the connection after {age}: {why}");
-    let text = text.replace("PEER", &peer);
+    let (text, advice) = (text.replace("PEER", &peer), advice.replace("PEER", &peer));
     report.add(severity, "reset", 500_000_000, text, &[reset.frame], advice);
     if let (seen, Some(usual)) = reset.ttl
         && seen.abs_diff(usual) > 4

@@ -56,6 +56,10 @@ fn loss(report: &mut Report<'_>, side: Side) {
         Severity::Note
     };
     let again = u64::from(loss.timeouts.seen.count + loss.fast.count + loss.tail.count);
+    let recoveries = match loss.events.max(1) {
+        1 => "1 recovery".to_owned(),
+        events => format!("{} recoveries", super::grouped(u64::from(events))),
+    };
     let needless = if again > lost { format!(", {} of them without need", again - lost) } else { String::new() };
     let text = format!(
         "{} sent {} of {} again ({}){needless}, in {}: {}",
@@ -63,7 +67,7 @@ fn loss(report: &mut Report<'_>, side: Side) {
         super::grouped(again),
         many(sent, "data segment"),
         percent(again, sent),
-        many(loss.events.max(1), "recovery").replace("recoverys", "recoveries"),
+        recoveries,
         repairs.join(", ")
     );
     let frames = [loss.timeouts.seen.frames(), loss.fast.frames(), loss.tail.frames()].concat();
@@ -75,7 +79,8 @@ fn loss(report: &mut Report<'_>, side: Side) {
 
 /// Passed over, never sent again, never acknowledged.
 fn missing(report: &mut Report<'_>, side: Side) {
-    let (missing, gaps) = (report.course(side).loss().missing(), report.course(side).loss().gaps);
+    let loss = report.course(side).loss();
+    let (missing, gaps) = (loss.missing(report.end), loss.gaps);
     if missing == 0 {
         return;
     }

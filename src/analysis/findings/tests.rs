@@ -25,6 +25,10 @@ fn kinds(findings: &[Finding]) -> Vec<String> {
 fn finds(packets: &[Packet], expected: &[&str]) -> Finding {
     let findings = found(packets);
     assert_eq!(kinds(&findings), expected, "{findings:#?}");
+    assert!(
+        findings.iter().all(|found| !found.text.contains("PEER") && !found.advice.contains("PEER")),
+        "{findings:#?}"
+    );
     findings.into_iter().find(|found| expected[0].starts_with(found.kind)).unwrap()
 }
 
@@ -643,4 +647,12 @@ fn the_worst_come_first() {
     assert_eq!(order, ["d", "b", "c", "a"]);
     collection.keep(|found| found.severity == Severity::Note);
     assert!(!collection.is_serious());
+}
+
+#[test]
+fn what_is_passed_over_and_never_comes_is_missing_but_not_what_may_still_come() {
+    // 1,000 bytes of B are passed over; what follows them comes, and is not acknowledged.
+    let story = |until: f64| opened([b(20.0, 1001, 1, "A", 1000), a(until, 1, 1, "A", 0)]);
+    says(&finds(&story(1500.0), &["missing error"]), &["1,000 bytes of 198.51.100.2:80 never came"]);
+    assert_eq!(found(&story(500.0)), [], "the capture ends before it could be sent again");
 }

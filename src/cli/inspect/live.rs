@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::flow;
@@ -19,6 +17,7 @@ use crate::capture::read::{Frame, LinkType};
 use crate::cli::args::Global;
 use crate::cli::args::inspect::InspectArgs;
 use crate::cli::exit::{Exit, Failure, printable};
+use crate::cli::signals::Signals;
 use crate::cli::units::show_bytes;
 use crate::link::raw::{self, listen::Listener};
 use crate::time::Time;
@@ -38,21 +37,12 @@ pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Resul
         ));
     };
     let mut listener = Listener::open(index).map_err(|error| not_allowed(&name, &error))?;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let which = Arc::new(AtomicUsize::new(0));
-    for (signal, exit) in
-        [(signal_hook::consts::SIGINT, Exit::Interrupted), (signal_hook::consts::SIGTERM, Exit::Terminated)]
-    {
-        // In this order: at the first signal the flag is not set yet, so only the second ends the program.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, exit as i32, stopped.clone());
-        let _ = signal_hook::flag::register_usize(signal, which.clone(), exit as usize);
-        let _ = signal_hook::flag::register(signal, stopped.clone());
-    }
+    let signals = Signals::listen();
     if !global.quiet {
         let _ = writeln!(io::stderr(), "tcpkit: listening on {name}; Ctrl-C ends it");
     }
     let mut analyzer = Analyzer::new(args.max_flows);
-    let outcome = listen(global, args, filter.as_ref(), &mut listener, &mut analyzer, &stopped);
+    let outcome = listen(global, args, filter.as_ref(), &mut listener, &mut analyzer, &signals);
     let outcome = outcome.and_then(|wanted| {
         let dropped = listener.dropped().unwrap_or(0);
         let input = Input::live(name.clone(), dropped);
@@ -75,11 +65,7 @@ pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Resul
     match outcome {
         Ok(View::Missing(message)) => Err(Failure::new(Exit::No, message)),
         Ok(View::Done { serious: true }) if args.strict => Ok(Exit::No),
-        Ok(View::Done { .. }) => Ok(match which.load(Ordering::Acquire) {
-            0 => Exit::Done,
-            signal if signal == Exit::Terminated as usize => Exit::Terminated,
-            _ => Exit::Interrupted,
-        }),
+        Ok(View::Done { .. }) => Ok(signals.exit().unwrap_or(Exit::Done)),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Err(Failure::new(Exit::CannotWrite, format!("{name}: {error}"))),
     }
@@ -99,7 +85,7 @@ fn listen(
     filter: Option<&Filter>,
     listener: &mut Listener,
     analyzer: &mut Analyzer,
-    stopped: &AtomicBool,
+    signals: &Signals,
 ) -> io::Result<Option<HashSet<u32>>> {
     let mut out = io::stdout().lock();
     let mut wanted = filter.map(|_| HashSet::new());
@@ -108,7 +94,7 @@ fn listen(
         true => Some(Lines::new(&mut out, global, args.csv)?),
         false => None,
     };
-    while !stopped.load(Ordering::Acquire) && args.count.is_none_or(|most| analyzer.totals().frames < most) {
+    while signals.exit().is_none() && args.count.is_none_or(|most| analyzer.totals().frames < most) {
         let heard = listener.hear(PATIENCE, |heard| {
             // Several come at once, and the last may be one too many.
             if args.count.is_some_and(|most| analyzer.totals().frames >= most) {

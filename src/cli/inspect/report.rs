@@ -274,6 +274,7 @@ fn capture_object(input: &Input, analyzer: &Analyzer) -> serde_json::Value {
         "duration": totals.span.map(|(first, last)| last.since(first).as_secs_f64()),
         "segments": totals.segments,
         "payload": totals.payload,
+        "unreadable": totals.unreadable,
         "connections": analyzer.streams().opened(),
         "merged": analyzer.streams().merged().connections,
         "others": totals.others,
