@@ -157,6 +157,9 @@ impl Packet {
             payload: &ZEROS[..self.len as usize],
             checksum: self.checksum,
             quoted: false,
+            network: 0,
+            window_cut: false,
+            options_cut: false,
         }
     }
 }

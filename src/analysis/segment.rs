@@ -62,14 +62,22 @@ pub struct Segment<'a> {
     pub ip_id: u16,
     /// The IPv4 header forbids fragments (always so in IPv6).
     pub dont_fragment: bool,
-    /// The fixed header.
+    /// Which network the addresses belong to: 0 for the one that the capture shows first, otherwise a number made of
+    /// what the frame was passed through and what is the same in both directions: VLANs, network identifiers and the
+    /// outer addresses of tunnels. Equal ports and addresses in two networks may be two connections.
+    pub network: u32,
+    /// The fixed header. Where it was cut, what is missing is 0, but for the window: see [`Segment::window_cut`].
     pub header: TcpHeader,
+    /// The window was not captured. It reads as 65,535 then, which closes nothing.
+    pub window_cut: bool,
     /// The accurate-ECN bit and the three reserved ones, as the low four bits.
     pub reserved: u8,
     /// The options that the analysis works with.
     pub options: TcpOptions,
     /// All option bytes that were captured.
     pub option_bytes: &'a [u8],
+    /// There were more options than were captured, or may have been: what is not in `options` is unknown, not absent.
+    pub options_cut: bool,
     /// Payload bytes by the lengths in the headers, captured or not.
     pub len: u32,
     /// The payload bytes that were captured, at most `len`.

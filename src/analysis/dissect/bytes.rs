@@ -80,6 +80,12 @@ impl<'a> Bytes<'a> {
         Some(u16::from_be_bytes(*self.data.get(offset..)?.first_chunk()?))
     }
 
+    /// The same, of four bytes.
+    #[inline]
+    pub fn u32(self, offset: usize) -> Option<u32> {
+        Some(u32::from_be_bytes(*self.data.get(offset..)?.first_chunk()?))
+    }
+
     /// Why `needed` bytes are not there: the capture cut them off, or they never were.
     #[cold]
     pub fn missing(self, needed: usize, what: &'static str) -> Other {

@@ -46,6 +46,13 @@ fn rare<'a>(walk: &mut Walk<'a>, number: u16, bytes: Bytes<'a>) -> Walked<'a> {
         0x880b => ppp::ppp(walk, bytes),
         0x6558 => ethernet(walk, bytes),
         0x0806 | 0x8035 => Err(Other::Arp),
+        // Tags and tunnels of switches that are seen and not read.
+        0x88e5 => Err(Other::Tunnel("MACsec")),
+        0x88e7 => Err(Other::Tunnel("provider backbone bridge (802.1ah)")),
+        0x894f => Err(Other::Tunnel("NSH")),
+        0x22f3 => Err(Other::Tunnel("TRILL")),
+        0x8903 => Err(Other::Tunnel("FabricPath")),
+        0x4305 => Err(Other::Tunnel("batman-adv")),
         other => Err(Other::EtherType(other)),
     }
 }
@@ -55,8 +62,13 @@ fn rare<'a>(walk: &mut Walk<'a>, number: u16, bytes: Bytes<'a>) -> Walked<'a> {
 fn tag<'a>(walk: &mut Walk<'a>, layer: Layer, bytes: Bytes<'a>) -> Walked<'a> {
     walk.pass(layer)?;
     let ([c0, c1, t0, t1], rest) = bytes.take("VLAN tag")?;
+    let vlan = u16::from_be_bytes([*c0, *c1]) & 0x0fff;
     if walk.vlan == 0 {
-        walk.vlan = u16::from_be_bytes([*c0, *c1]) & 0x0fff;
+        walk.vlan = vlan;
+    }
+    // 0 is a priority without a VLAN (802.1Q clause 9.6).
+    if vlan != 0 {
+        walk.enter(vlan.into());
     }
     type_or_length(walk, u16::from_be_bytes([*t0, *t1]), rest)
 }
@@ -112,7 +124,7 @@ fn plausible_ipv6(bytes: Bytes<'_>) -> bool {
 }
 
 /// The type field of an Ethernet frame holds something that carries packets.
-fn plausible_ethernet(bytes: Bytes<'_>) -> bool {
+pub(super) fn plausible_ethernet(bytes: Bytes<'_>) -> bool {
     let known = [0x0800, 0x86dd, 0x8100, 0x88a8, 0x8847, 0x8864, 0x0806];
     bytes.u16(12).is_some_and(|number| known.contains(&number))
 }

@@ -203,16 +203,24 @@ fn not_tcp<'a>(walk: &mut Walk<'a>, protocol: u8) -> Walked<'a> {
     match protocol {
         17 => tunnel::udp(walk, bytes),
         1 | 58 => icmp::icmp(walk, protocol, bytes),
-        4 => ipv4_or_6(walk, bytes, 4),
-        41 => ipv4_or_6(walk, bytes, 6),
+        4 | 41 => {
+            walk.enter_tunnel();
+            ipv4_or_6(walk, bytes, if protocol == 4 { 4 } else { 6 })
+        }
         47 => tunnel::gre(walk, bytes),
-        50 => Err(Other::Encrypted),
+        50 => Err(Other::Tunnel("ESP")),
+        108 => Err(Other::Tunnel("IPComp")),
+        115 => Err(Other::Tunnel("L2TPv3")),
         51 => authentication(walk, bytes),
         97 => {
             walk.pass(Layer::EtherIp)?;
+            walk.enter_tunnel();
             ether::ethernet(walk, bytes.take::<2>("EtherIP header")?.1)
         }
-        137 => ether::mpls(walk, bytes),
+        137 => {
+            walk.enter_tunnel();
+            ether::mpls(walk, bytes)
+        }
         0 | 43 | 60 | 135 | 139 | 140 if walk.ip.dst.is_ipv6() => extension(walk, protocol, bytes),
         44 if walk.ip.dst.is_ipv6() => fragment_header(walk, bytes),
         other => Err(Other::Protocol(other)),

@@ -60,10 +60,34 @@ pub enum Layer {
     Teredo,
     /// An ICMP error: what follows is quoted by it.
     Icmp,
+    /// GTP-U, the user's side of mobile networks (3GPP TS 29.281).
+    Gtp,
+    /// L2TP version 2 (RFC 2661).
+    L2tp,
+    /// Per-packet information, a header that capture programs put before a frame.
+    Ppi,
+    /// What Linux's netfilter log says of a packet.
+    Nflog,
+    /// What OpenBSD's packet filter log says of a packet.
+    Pflog,
+    /// What macOS says of a packet.
+    Pktap,
+    /// What Junos says of a packet.
+    Juniper,
+    /// The header of the Prism driver before 802.11.
+    Prism,
+    /// The header of AVS before 802.11.
+    Avs,
+    /// Token Ring (IEEE 802.5).
+    TokenRing,
+    /// FDDI (ISO 9314).
+    Fddi,
+    /// ATM adaptation layer 5 (RFC 2684).
+    Atm,
 }
 
 /// Every layer, by its number less one.
-const ALL: [(Layer, &str); 27] = [
+const ALL: [(Layer, &str); 39] = [
     (Layer::Ethernet, "Ethernet"),
     (Layer::Cooked, "SLL"),
     (Layer::Loopback, "loopback"),
@@ -91,6 +115,18 @@ const ALL: [(Layer, &str); 27] = [
     (Layer::Geneve, "GENEVE"),
     (Layer::Teredo, "Teredo"),
     (Layer::Icmp, "ICMP"),
+    (Layer::Gtp, "GTP-U"),
+    (Layer::L2tp, "L2TP"),
+    (Layer::Ppi, "PPI"),
+    (Layer::Nflog, "NFLOG"),
+    (Layer::Pflog, "pflog"),
+    (Layer::Pktap, "pktap"),
+    (Layer::Juniper, "Juniper"),
+    (Layer::Prism, "Prism"),
+    (Layer::Avs, "AVS"),
+    (Layer::TokenRing, "Token Ring"),
+    (Layer::Fddi, "FDDI"),
+    (Layer::Atm, "ATM"),
 ];
 
 impl fmt::Display for Layer {
@@ -100,7 +136,7 @@ impl fmt::Display for Layer {
 }
 
 /// Bits that one layer takes.
-const BITS: u32 = 5;
+const BITS: u32 = 6;
 
 /// The layers of a frame, the outermost first: a short list in one number, so that it costs nothing to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -113,7 +149,7 @@ impl Layers {
     /// Adds a layer inside the others; false when there is no room.
     #[inline]
     pub(super) fn push(&mut self, layer: Layer) -> bool {
-        if self.0 >> (u128::BITS - BITS) != 0 || self.0 >> (BITS * Self::MAX as u32 - BITS) != 0 {
+        if self.0 >> (BITS * Self::MAX as u32 - BITS) != 0 {
             return false;
         }
         self.0 = self.0 << BITS | layer as u128;

@@ -3,54 +3,50 @@
 use super::bytes::Bytes;
 use super::layers::Layer;
 use super::other::Other;
-use super::{Walk, Walked, ether, ip, ppp, wlan};
-
-/// LINKTYPE numbers.
-mod linktype {
-    pub const NULL: u16 = 0;
-    pub const ETHERNET: u16 = 1;
-    pub const PPP: u16 = 9;
-    // Raw IP as three systems number it in files of their own.
-    pub const RAW_BSD: u16 = 12;
-    pub const RAW_OPENBSD: u16 = 14;
-    pub const PPP_HDLC: u16 = 50;
-    pub const PPP_ETHER: u16 = 51;
-    pub const RAW: u16 = 101;
-    pub const C_HDLC: u16 = 104;
-    pub const IEEE802_11: u16 = 105;
-    pub const FRELAY: u16 = 107;
-    pub const LOOP: u16 = 108;
-    pub const LINUX_SLL: u16 = 113;
-    pub const IEEE802_11_RADIOTAP: u16 = 127;
-    pub const IPV4: u16 = 228;
-    pub const IPV6: u16 = 229;
-    pub const IPOIB: u16 = 242;
-    pub const LINUX_SLL2: u16 = 276;
-}
+use super::{Walk, Walked, ether, ip, ppp, ring, wlan, wrapped};
+use crate::capture::read::LinkType;
 
 /// Reads a frame of a link type.
 #[inline]
 pub(super) fn link<'a>(walk: &mut Walk<'a>, link: u16, bytes: Bytes<'a>) -> Walked<'a> {
-    if link == linktype::ETHERNET { ether::ethernet(walk, bytes) } else { other(walk, link, bytes) }
+    if link == LinkType::ETHERNET.0 { ether::ethernet(walk, bytes) } else { other(walk, link, bytes) }
 }
 
 fn other<'a>(walk: &mut Walk<'a>, link: u16, bytes: Bytes<'a>) -> Walked<'a> {
-    match link {
-        linktype::RAW_BSD | linktype::RAW_OPENBSD | linktype::RAW => ip::ip(walk, bytes),
-        linktype::IPV4 => ip::ipv4(walk, bytes),
-        linktype::IPV6 => ip::ipv6(walk, bytes),
-        linktype::NULL | linktype::LOOP => loopback(walk, bytes),
-        linktype::LINUX_SLL => cooked(walk, bytes),
-        linktype::LINUX_SLL2 => cooked2(walk, bytes),
-        linktype::PPP => ppp::ppp(walk, bytes),
-        linktype::PPP_HDLC => ppp::serial(walk, bytes),
-        linktype::PPP_ETHER => ppp::pppoe(walk, bytes),
-        linktype::C_HDLC => ppp::cisco(walk, bytes),
-        linktype::FRELAY => ppp::frame_relay(walk, bytes),
-        linktype::IEEE802_11 => wlan::frame(walk, bytes, false),
-        linktype::IEEE802_11_RADIOTAP => wlan::radiotap(walk, bytes),
-        linktype::IPOIB => infiniband(walk, bytes),
-        unknown => Err(Other::UnknownLink(unknown)),
+    match LinkType(link) {
+        LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::RAW => ip::ip(walk, bytes),
+        LinkType::IPV4 => ip::ipv4(walk, bytes),
+        LinkType::IPV6 => ip::ipv6(walk, bytes),
+        LinkType::NULL | LinkType::LOOP => loopback(walk, bytes),
+        LinkType::LINUX_SLL => cooked(walk, bytes),
+        LinkType::LINUX_SLL2 => cooked2(walk, bytes),
+        LinkType::PPP => ppp::ppp(walk, bytes),
+        LinkType::PPP_SERIAL => ppp::serial(walk, bytes),
+        LinkType::PPPOE => ppp::pppoe(walk, bytes),
+        // In place of HDLC's address stands which way the frame went, then its control byte.
+        LinkType::PPP_PPPD => ppp::ppp(walk, bytes.take::<2>("PPP direction")?.1),
+        LinkType::PPP_WITH_DIRECTION => ppp::ppp(walk, bytes.take::<1>("PPP direction")?.1),
+        LinkType::CISCO_HDLC => ppp::cisco(walk, bytes),
+        LinkType::CISCO_HDLC_WITH_DIRECTION => ppp::cisco(walk, bytes.take::<1>("HDLC direction")?.1),
+        LinkType::FRAME_RELAY => ppp::frame_relay(walk, bytes),
+        LinkType::FRAME_RELAY_WITH_DIRECTION => ppp::frame_relay(walk, bytes.take::<1>("Frame Relay direction")?.1),
+        LinkType::IEEE802_11 => wlan::frame(walk, bytes, false),
+        LinkType::RADIOTAP => wlan::radiotap(walk, bytes),
+        LinkType::PRISM => wlan::prism(walk, bytes),
+        LinkType::AVS => wlan::avs(walk, bytes),
+        LinkType::IPOIB => infiniband(walk, bytes),
+        LinkType::TOKEN_RING => ring::token_ring(walk, bytes),
+        LinkType::FDDI => ring::fddi(walk, bytes),
+        LinkType::ATM => ring::atm(walk, bytes),
+        LinkType::PPI => wrapped::ppi(walk, bytes),
+        LinkType::NFLOG => wrapped::nflog(walk, bytes),
+        LinkType::PFLOG => wrapped::pflog(walk, bytes),
+        LinkType::PKTAP => wrapped::pktap(walk, bytes),
+        LinkType::JUNIPER_ETHERNET
+        | LinkType::JUNIPER_PPP
+        | LinkType::JUNIPER_FRAME_RELAY
+        | LinkType::JUNIPER_CISCO_HDLC => wrapped::juniper(walk, LinkType(link), bytes),
+        LinkType(unknown) => Err(Other::UnknownLink(unknown)),
     }
 }
 

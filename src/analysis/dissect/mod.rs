@@ -8,11 +8,13 @@
 //! | file        | subject |
 //! |-------------|---------|
 //! | `link`      | link types: what the first byte of a frame is |
+//! | `wrapped`   | what programs put before a frame: PPI, NFLOG, pflog, pktap, Junos |
 //! | `ether`     | Ethernet, LLC, EtherTypes, VLAN, MPLS |
 //! | `ppp`       | PPP, PPPoE, Cisco HDLC, Frame Relay |
-//! | `wlan`      | 802.11 and radiotap |
+//! | `wlan`      | 802.11, and radiotap, Prism and AVS before it |
+//! | `ring`      | LLC below other links than Ethernet: Token Ring, FDDI, ATM |
 //! | `ip`        | IPv4, IPv6 and its extension headers |
-//! | `tunnel`    | GRE, UDP tunnels |
+//! | `tunnel`    | GRE, UDP tunnels: VXLAN, GENEVE, GTP-U, L2TP and others |
 //! | `icmp`      | ICMP errors and what they quote |
 //! | `tcp`       | the segment itself |
 //! | `fragments` | datagrams put together |
@@ -28,11 +30,13 @@ mod layers;
 mod link;
 mod other;
 mod ppp;
+mod ring;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod wlan;
+mod wrapped;
 
 use std::net::IpAddr;
 
@@ -177,6 +181,8 @@ struct Walk<'a> {
     ip: Ip,
     /// The outermost VLAN: networks of different VLANs may use the same addresses.
     vlan: u16,
+    /// What [`Segment::network`](crate::analysis::segment::Segment::network) says.
+    network: u32,
     /// Extension headers since the last IPv6 header.
     extensions: usize,
     /// What is read is the first fragment of a datagram that cannot be put together.
@@ -197,6 +203,7 @@ impl Walk<'_> {
             layers: Layers::default(),
             ip: Ip::default(),
             vlan: 0,
+            network: 0,
             extensions: 0,
             fragment: false,
             quote: None,
@@ -206,9 +213,30 @@ impl Walk<'_> {
 
     /// The same walk, to go on in the bytes of a whole datagram.
     fn resumed<'b>(&self) -> Walk<'b> {
-        let &Walk { number, time, verify_checksums, layers, ip, vlan, extensions, fragment, quote, rest: _ } = self;
+        let &Walk { number, time, verify_checksums, layers, ip, vlan, network, extensions, fragment, quote, rest: _ } =
+            self;
         let rest = Bytes::default();
-        Walk { number, time, verify_checksums, layers, ip, vlan, extensions, fragment, quote, rest }
+        Walk { number, time, verify_checksums, layers, ip, vlan, network, extensions, fragment, quote, rest }
+    }
+
+    /// Notes that what follows is in the network with this number inside the one so far. What differs between the two
+    /// directions of a connection (labels of MPLS, endpoint identifiers of GTP, sessions of L2TP) is no such number.
+    fn enter(&mut self, number: u32) {
+        // Odd, so that no sequence of numbers leads back to 0 but the empty one; the constant is the golden ratio's.
+        self.network = (self.network.rotate_left(7) ^ number).wrapping_mul(0x9e37_79b9) | 1;
+    }
+
+    /// Notes that what follows is in a tunnel between the two addresses of the last IP header, in either direction.
+    fn enter_tunnel(&mut self) {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let (one, other) = (bits(self.ip.src), bits(self.ip.dst));
+        for address in [one.min(other), one.max(other)] {
+            let [a, b, c, d] = [address >> 96, address >> 64, address >> 32, address].map(|part| part as u32);
+            self.enter(a ^ b.rotate_left(8) ^ c.rotate_left(16) ^ d);
+        }
     }
 
     /// Notes that `layer` is passed.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::layers::Layers;
+use crate::capture::read::LinkType;
 use crate::wire::Malformed;
 
 /// Why there is no TCP segment in a frame.
@@ -31,8 +32,10 @@ pub enum Other {
         /// Which of its kind.
         subtype: u8,
     },
-    /// The payload is encrypted: a protected frame of 802.11, or ESP.
+    /// A protected frame of 802.11.
     Encrypted,
+    /// A tunnel, or a header around packets, that is not opened: encrypted, compressed, or known by name only.
+    Tunnel(&'static str),
     /// A fragment of a datagram that is not complete yet.
     Fragment,
     /// The capture keeps too few bytes of the frame: a larger snaplen would have shown it.
@@ -50,6 +53,48 @@ pub enum Other {
     TooDeep,
     /// A link type that is not read, by its LINKTYPE number.
     UnknownLink(u16),
+}
+
+impl Other {
+    /// There may have been a segment in the frame, and nobody looked or could: it is unread, not something else.
+    pub fn is_unread(&self) -> bool {
+        match self {
+            Other::Encrypted
+            | Other::Tunnel(_)
+            | Other::Cut { .. }
+            | Other::Malformed(_)
+            | Other::TooDeep
+            | Other::UnknownLink(_) => true,
+            Other::Arp
+            | Other::Udp
+            | Other::Icmp
+            | Other::Protocol(_)
+            | Other::EtherType(_)
+            | Other::Llc(_)
+            | Other::Ppp(_)
+            | Other::Family(_)
+            | Other::Wlan { .. }
+            | Other::Fragment => false,
+        }
+    }
+
+    /// What can be done to have it read; empty where there is nothing.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Other::UnknownLink(147..=162) => {
+                "who captured knows what it is: where that is Ethernet or IP, editcap -T ether (or rawip) FILE NEW says so"
+            }
+            Other::UnknownLink(_) => {
+                "where the bytes really are Ethernet or IP, editcap -T ether (or rawip) FILE NEW says so; tshark -r FILE \
+                 shows what else they are"
+            }
+            Other::Cut { .. } => "capture more of each frame, for instance with tcpdump -s 128",
+            Other::Tunnel("ESP" | "ESP in UDP" | "WireGuard" | "IPComp" | "MACsec") => {
+                "capture inside the tunnel, on the interface of an end"
+            }
+            _ => "",
+        }
+    }
 }
 
 impl From<Malformed> for Other {
@@ -72,14 +117,18 @@ impl fmt::Display for Other {
             Other::Wlan { kind: 0, subtype } => write!(f, "802.11 management frame {subtype}"),
             Other::Wlan { kind: 1, subtype } => write!(f, "802.11 control frame {subtype}"),
             Other::Wlan { subtype, .. } => write!(f, "802.11 data frame {subtype} without a packet"),
-            Other::Encrypted => f.write_str("encrypted"),
+            Other::Encrypted => f.write_str("encrypted 802.11 frame"),
+            Other::Tunnel(name) => write!(f, "{name}, which is not opened"),
             Other::Fragment => f.write_str("fragment of an incomplete datagram"),
             Other::Cut { what, needed, had } => {
                 write!(f, "{what} needs {needed} bytes, {had} were captured; a larger snaplen shows more")
             }
             Other::Malformed(malformed) => malformed.fmt(f),
             Other::TooDeep => write!(f, "more than {} headers inside each other", Layers::MAX),
-            Other::UnknownLink(number) => write!(f, "link type {number} is not read"),
+            Other::UnknownLink(number) => match LinkType(number).name() {
+                Some(name) => write!(f, "link type {number} ({name}) is not read"),
+                None => write!(f, "link type {number} is not read"),
+            },
         }
     }
 }

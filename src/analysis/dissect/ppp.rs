@@ -27,11 +27,12 @@ pub(super) fn ppp<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
 
 /// Reads a PPPoE session packet; discovery has codes other than 0.
 pub(super) fn pppoe<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
-    let ([_, code, _, _, l0, l1], rest) = bytes.take("PPPoE header")?;
+    let ([_, code, s0, s1, l0, l1], rest) = bytes.take("PPPoE header")?;
     if *code != 0 {
         return Err(Other::EtherType(0x8863));
     }
     walk.pass(Layer::PppoE)?;
+    walk.enter(u16::from_be_bytes([*s0, *s1]).into());
     ppp(walk, rest.limit(usize::from(u16::from_be_bytes([*l0, *l1]))))
 }
 

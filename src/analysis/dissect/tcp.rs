@@ -24,15 +24,16 @@ pub struct Tcp<'a> {
 }
 
 impl Tcp<'_> {
-    /// Bytes of the fixed header up to and with the window.
-    const THROUGH_WINDOW: u8 = 16;
-
-    /// True when sequence numbers, flags and window were captured: what Wireshark needs to count the segment to a
-    /// stream.
+    /// True when sequence numbers and flags were captured: with them a segment is told to its connection. (Wireshark
+    /// needs the window as well.)
     pub fn readable(&self) -> bool {
-        self.captured_header >= Self::THROUGH_WINDOW
+        self.captured_header >= THROUGH_FLAGS as u8
     }
 }
+
+/// Bytes of the fixed header up to and with the flags, and up to and with the window.
+const THROUGH_FLAGS: usize = 14;
+const THROUGH_WINDOW: usize = 16;
 
 /// Fewer bytes of a segment tell nothing: the ports.
 const PORTS: usize = 4;
@@ -67,7 +68,11 @@ pub(super) fn tcp<'a>(walk: &Walk<'a>) -> Found<'a> {
 fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tcp<'a> {
     let (ip, bytes) = (&walk.ip, walk.rest);
     let data = bytes.data();
-    let fields = TcpPacket::read(fixed, TCP_HEADER);
+    let mut fields = TcpPacket::read(fixed, TCP_HEADER);
+    let window_cut = captured < THROUGH_WINDOW;
+    if window_cut {
+        fields.header.window = u16::MAX;
+    }
     let offset = usize::from(fixed[12] >> 4) * 4;
     // A header that claims to be longer than the segment leaves nothing that could be payload.
     let len = bytes.len().checked_sub(offset);
@@ -84,10 +89,14 @@ fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tc
         ecn: ip.ecn,
         ip_id: ip.id,
         dont_fragment: ip.dont_fragment,
+        network: walk.network,
+        window_cut,
         header: fields.header,
         reserved: fixed[12] & 0x0f,
         options: if option_bytes.is_empty() { TcpOptions::default() } else { TcpOptions::parse(option_bytes) },
         option_bytes,
+        // What is shorter than its own header without having been cut is malformed.
+        options_cut: !bytes.complete() && (data.len() < offset || captured < TCP_HEADER),
         len: len.unwrap_or(0) as u32,
         payload: if damaged { &[] } else { data.get(offset..).unwrap_or_default() },
         checksum: if walk.verify_checksums && whole { verify(ip, data, fields.checksum) } else { Checksum::Unknown },

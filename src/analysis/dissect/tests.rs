@@ -265,7 +265,7 @@ fn a_frame_cut_anywhere_says_what_it_can() {
                     (1000, 80, if cut > 46 { 20 } else { 52 })
                 });
                 assert_eq!(usize::from(tcp.captured_header), (cut - 34).min(20));
-                assert_eq!(tcp.readable(), cut >= 50);
+                assert_eq!(tcp.readable(), cut >= 48);
                 assert_eq!(tcp.segment.checksum, Checksum::Unknown);
                 assert_eq!(tcp.segment.option_bytes.len(), cut.saturating_sub(54).min(12));
                 assert_eq!(tcp.segment.payload.len(), cut.saturating_sub(66));

@@ -1,4 +1,4 @@
-//! IEEE 802.11 data frames, plain and behind radiotap's header.
+//! IEEE 802.11 data frames, plain and behind the headers of radiotap, Prism and AVS.
 
 use super::bytes::Bytes;
 use super::layers::Layer;
@@ -31,6 +31,29 @@ pub(super) fn radiotap<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> 
     let flags = radio_flags(header).unwrap_or(0);
     let rest = if flags & radio::CHECK_SEQUENCE != 0 { rest.limit(rest.len().saturating_sub(4)) } else { rest };
     frame(walk, rest, flags & radio::PADDED != 0)
+}
+
+/// Reads a frame behind the header of the Prism driver, or behind that of AVS, which some write under its name.
+pub(super) fn prism<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
+    let (word, _) = bytes.take::<4>("Prism header")?;
+    // The code of AVS: 0x8021 and a version.
+    if word.starts_with(&[0x80, 0x21, 0x10]) {
+        return avs(walk, bytes);
+    }
+    walk.pass(Layer::Prism)?;
+    // A code and a length of 144, in the byte order of who captured, and so many bytes in all.
+    frame(walk, bytes.split(PRISM_HEADER, "Prism header")?.1, false)
+}
+
+/// Bytes of a Prism header.
+const PRISM_HEADER: usize = 144;
+
+/// Reads a frame behind the header of AVS: a code, and the length of it all.
+pub(super) fn avs<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
+    walk.pass(Layer::Avs)?;
+    let ([_, _, _, _, l0, l1, l2, l3], _) = bytes.take::<8>("AVS header")?;
+    let length = u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
+    frame(walk, bytes.split(length.max(8), "AVS header")?.1, false)
 }
 
 /// The flags field: behind all words that say which fields there are, and behind the timestamp, aligned to 8 bytes.

@@ -109,5 +109,8 @@ pub(super) fn bare_segment(src: SocketAddr, dst: SocketAddr) -> Segment<'static>
         payload: &[],
         checksum: Checksum::Unknown,
         quoted: false,
+        network: 0,
+        window_cut: false,
+        options_cut: false,
     }
 }

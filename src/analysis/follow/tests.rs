@@ -28,6 +28,9 @@ fn segment(frame: u64, seq: u32, flags: Flags, payload: &[u8]) -> Segment<'_> {
         payload,
         checksum: Checksum::Good,
         quoted: false,
+        network: 0,
+        window_cut: false,
+        options_cut: false,
     }
 }
 

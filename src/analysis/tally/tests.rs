@@ -40,6 +40,9 @@ fn segment() -> Segment<'static> {
         payload: &[],
         checksum: Checksum::Good,
         quoted: false,
+        network: 0,
+        window_cut: false,
+        options_cut: false,
     }
 }
 
