@@ -18,6 +18,8 @@ pub enum FileFormat {
     PcapIxia,
     /// pcapng.
     PcapNg,
+    /// Files of several formats, appended to each other.
+    Mixed,
 }
 
 impl fmt::Display for FileFormat {
@@ -27,6 +29,7 @@ impl fmt::Display for FileFormat {
             FileFormat::PcapModified => "pcap (modified record header)",
             FileFormat::PcapIxia => "pcap (IXIA)",
             FileFormat::PcapNg => "pcapng",
+            FileFormat::Mixed => "several formats",
         })
     }
 }
@@ -182,7 +185,7 @@ pub struct Facts {
     pub mixed_order: bool,
     /// The interfaces of all sections, in the order of their description.
     pub interfaces: Vec<Interface>,
-    /// Sections begun; 1 in a classic pcap file.
+    /// Sections begun; 1 in a classic pcap file to which no other was appended.
     pub sections: u32,
     /// Comments on sections and interfaces.
     pub comments: Vec<String>,
@@ -232,6 +235,15 @@ impl Facts {
         let mut values = self.interfaces.iter().map(of);
         let first = values.next()?;
         values.all(|value| value == first).then_some(first)
+    }
+
+    /// Notes that a section begins, or a whole file that was appended to another.
+    pub(super) fn begin_section(&mut self, format: FileFormat, order: ByteOrder) {
+        let first = self.sections == 0;
+        self.mixed_order |= !first && self.order != order;
+        self.format = if first || self.format == format { format } else { FileFormat::Mixed };
+        self.order = order;
+        self.sections = self.sections.saturating_add(1);
     }
 
     /// Keeps a text, unless the file holds too many.

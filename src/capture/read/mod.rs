@@ -6,6 +6,9 @@
 //! short record. This reader is lenient where a value does no harm and strict where going on would be guessing. The
 //! tests hold it to what pcap-file writes.
 //!
+//! A file may be several that were appended to each other (cat a.pcap b.pcap), even of both formats: a file's header at the
+//! place of a packet is known by its magic number and version, and read as that of another section.
+//!
 //! Packets are lent out of one buffer that is filled in large pieces: nothing is copied or allocated for a packet.
 //! Nothing a file declares is believed before its bytes are there: memory stays near one buffer whatever a length says.
 
@@ -93,6 +96,28 @@ enum Layout {
     Ended,
 }
 
+impl Layout {
+    /// Reads the header that the window begins with: of a file, or of another one that was appended to it.
+    #[cold]
+    fn begin(buffer: &mut Buffer, facts: &mut Facts) -> Result<Layout, ReadError> {
+        if buffer.window().starts_with(&pcapng::MAGIC) {
+            Ok(Layout::PcapNg(pcapng::PcapNg::begin(buffer, facts)?))
+        } else {
+            Ok(Layout::Pcap(pcap::Pcap::begin(buffer, facts)?))
+        }
+    }
+}
+
+/// What stood at the place of a packet.
+enum Step {
+    /// A packet.
+    Packet(Found),
+    /// The header of another capture: people append one file to another with cat.
+    Header,
+    /// Nothing more.
+    End,
+}
+
 impl Reader {
     /// Begins to read `input`: undoes gzip, tells the format and reads the file's header.
     pub fn new(input: Box<dyn Read + Send>) -> Result<Reader, ReadError> {
@@ -113,9 +138,8 @@ impl Reader {
         }
         let mut facts = Facts { gzip, ..Facts::default() };
         let layout = match buffer.window().first_chunk::<4>() {
-            Some(magic) if pcapng::MAGIC == *magic => Layout::PcapNg(pcapng::PcapNg::begin(&mut buffer, &mut facts)?),
-            Some(magic) if pcap::Variant::of(*magic).is_some() => {
-                Layout::Pcap(pcap::Pcap::begin(&mut buffer, &mut facts)?)
+            Some(magic) if pcapng::MAGIC == *magic || pcap::Variant::of(*magic).is_some() => {
+                Layout::begin(&mut buffer, &mut facts)?
             }
             None if begins_like_a_capture(buffer.window()) => {
                 let had = buffer.window().len() as u64;
@@ -134,10 +158,21 @@ impl Reader {
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator cannot lend
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
-        let found = match &mut self.layout {
-            Layout::Pcap(pcap) => pcap.advance(&mut self.buffer, self.facts.packets),
-            Layout::PcapNg(pcapng) => pcapng.advance(&mut self.buffer, &mut self.facts),
-            Layout::Ended => return Ok(None),
+        let found = loop {
+            let step = match &mut self.layout {
+                Layout::Pcap(pcap) => pcap.advance(&mut self.buffer, self.facts.packets),
+                Layout::PcapNg(pcapng) => pcapng.advance(&mut self.buffer, &mut self.facts),
+                Layout::Ended => return Ok(None),
+            };
+            match step {
+                Ok(Step::Header) => match Layout::begin(&mut self.buffer, &mut self.facts) {
+                    Ok(layout) => self.layout = layout,
+                    Err(error) => break Err(error),
+                },
+                Ok(Step::Packet(found)) => break Ok(Some(found)),
+                Ok(Step::End) => break Ok(None),
+                Err(error) => break Err(error),
+            }
         };
         self.facts.bytes = self.buffer.offset();
         match found {

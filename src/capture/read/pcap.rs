@@ -8,7 +8,8 @@ use crate::time::Time;
 use super::buffer::Buffer;
 use super::error::ReadError;
 use super::facts::{ByteOrder, Facts, FileFormat, Interface, Resolution};
-use super::{Found, LIMIT, LinkType};
+use super::pcapng::{self, INTERFACES};
+use super::{Found, LIMIT, LinkType, Step};
 
 /// What the first four bytes tell.
 pub(super) struct Variant {
@@ -50,6 +51,7 @@ enum Lengths {
 }
 
 pub(super) struct Pcap {
+    interface: u32,
     order: ByteOrder,
     /// What a unit of a record's second number is in nanoseconds.
     nanos: u64,
@@ -64,8 +66,9 @@ pub(super) struct Pcap {
 impl Pcap {
     /// Reads the file's header.
     pub(super) fn begin(buffer: &mut Buffer, facts: &mut Facts) -> Result<Pcap, ReadError> {
-        let at = buffer.place(0);
-        let filled = buffer.fill(24).map_err(|source| buffer.failed(source, 0))?;
+        let packets = facts.packets;
+        let at = buffer.place(packets);
+        let filled = buffer.fill(24).map_err(|source| buffer.failed(source, packets))?;
         let window = buffer.window();
         let magic = window.first_chunk::<4>().copied().unwrap_or_default();
         let (Some(&header), Some(variant), true) = (window.first_chunk::<24>(), Variant::of(magic), filled) else {
@@ -88,7 +91,7 @@ impl Pcap {
             FileFormat::PcapIxia => 28,
             _ => 24,
         };
-        if !buffer.fill(header).map_err(|source| buffer.failed(source, 0))? {
+        if !buffer.fill(header).map_err(|source| buffer.failed(source, packets))? {
             let (needed, had) = (header as u64, buffer.window().len() as u64);
             return Err(ReadError::Truncated { what: "the file header", at, needed, had });
         }
@@ -96,11 +99,17 @@ impl Pcap {
         // The upper half is not part of the number: the length of the frame check sequence, and a bit that says so.
         let link = LinkType(network as u16);
         let fcs = (network & 0x0400_0000 != 0).then_some((network >> 28) as u8 * 2);
-        facts.format = variant.format;
-        facts.order = order;
-        facts.sections = 1;
-        facts.interfaces.push(Interface { fcs, ..Interface::new(link, snaplen, variant.resolution) });
+        facts.begin_section(variant.format, order);
+        let interface = Interface { fcs, ..Interface::new(link, snaplen, variant.resolution) };
+        // Parts of one capture do not come from as many interfaces.
+        if facts.interfaces.last() != Some(&interface) {
+            if facts.interfaces.len() >= INTERFACES {
+                return Err(ReadError::TooMany { what: "interfaces", at, limit: INTERFACES as u64 });
+            }
+            facts.interfaces.push(interface);
+        }
         Ok(Pcap {
+            interface: facts.interfaces.len() as u32 - 1,
             order,
             nanos: if variant.resolution == Resolution::NANOSECONDS { 1 } else { 1000 },
             lengths,
@@ -112,7 +121,7 @@ impl Pcap {
 
     /// Finds the next packet.
     #[inline]
-    pub(super) fn advance(&self, buffer: &mut Buffer, packets: u64) -> Result<Option<Found>, ReadError> {
+    pub(super) fn advance(&self, buffer: &mut Buffer, packets: u64) -> Result<Step, ReadError> {
         loop {
             let window = buffer.window();
             let mut needed = self.header;
@@ -126,6 +135,10 @@ impl Pcap {
                     Lengths::OriginalFirst => (second, first),
                     Lengths::LesserIsCaptured => (first.min(second), first.max(second)),
                 };
+                // What few records have, and a file's header has.
+                if (captured > self.limit || VERSIONS.contains(&[f0, f1, f2, f3])) && begins_file(window) {
+                    return Ok(Step::Header);
+                }
                 if captured > self.limit {
                     let (length, limit) = (captured.into(), self.limit.into());
                     return Err(ReadError::TooLong { what: "the packet", at: buffer.place(packets), length, limit });
@@ -135,10 +148,10 @@ impl Pcap {
                     let direction = if self.header == 16 { None } else { direction(window) };
                     let begin = buffer.start() + self.header;
                     buffer.consume(needed);
-                    return Ok(Some(Found {
+                    return Ok(Step::Packet(Found {
                         // A fraction of more than a second carries over.
                         time: Some(Time::from_nanos(seconds * 1_000_000_000 + fraction * self.nanos)),
-                        interface: 0,
+                        interface: self.interface,
                         link: self.link,
                         bytes: begin..begin + captured as usize,
                         original_len: original.max(captured),
@@ -148,7 +161,7 @@ impl Pcap {
                 }
             }
             if !self.fill(buffer, needed, packets)? {
-                return Ok(None);
+                return Ok(Step::End);
             }
         }
     }
@@ -168,6 +181,25 @@ impl Pcap {
             }
         }
     }
+}
+
+/// Version 2.4, which every file since 1996 has, in either byte order.
+const VERSIONS: [[u8; 4]; 2] = [[2, 0, 4, 0], [0, 2, 0, 4]];
+
+/// Whether the header of a capture file, of either format, begins here. A record has the same 16 bytes only if its second
+/// is one of ten, its microsecond one of two, and its packet had no byte or more than any has.
+#[cold]
+pub(super) fn begins_file(window: &[u8]) -> bool {
+    let Some(&[m0, m1, m2, m3, v0, v1, v2, v3, b0, b1, b2, b3, rest @ ..]) = window.first_chunk::<16>() else {
+        return false;
+    };
+    let magic = [m0, m1, m2, m3];
+    if magic == pcapng::MAGIC {
+        return pcapng::BYTE_ORDERS.contains(&[b0, b1, b2, b3]);
+    }
+    let Some(variant) = Variant::of(magic) else { return false };
+    // The offset of the time zone may be there, the accuracy of stamps never is.
+    (variant.order.u16([v0, v1]), variant.order.u16([v2, v3])) == (2, 4) && rest == [0; 4]
 }
 
 /// The modified record header holds the kind of packet that Linux's packet sockets give.

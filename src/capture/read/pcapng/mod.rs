@@ -11,13 +11,18 @@ mod packet;
 use super::buffer::Buffer;
 use super::error::{Place, ReadError};
 use super::facts::{ByteOrder, Facts, FileFormat, Interface, Resolution};
-use super::{Found, LinkType};
+use super::{LinkType, Step, pcap};
 
 use block::{Body, SHORTEST, check_length, check_lengths};
 use packet::Source;
 
 /// The type of a section header block, the same in both byte orders.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// The byte-order mark of a section, as it stands in the file.
+const LITTLE_ENDIAN: [u8; 4] = [0x4d, 0x3c, 0x2b, 0x1a];
+const BIG_ENDIAN: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
+pub(super) const BYTE_ORDERS: [[u8; 4]; 2] = [LITTLE_ENDIAN, BIG_ENDIAN];
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -27,7 +32,7 @@ const STATISTICS: u32 = 5;
 const PACKET: u32 = 6;
 
 /// More interfaces than any host has; each costs memory, so a file may not describe any number of them.
-const INTERFACES: usize = 65_536;
+pub(super) const INTERFACES: usize = 65_536;
 
 /// Options of any block.
 const COMMENT: u16 = 1;
@@ -43,7 +48,6 @@ pub(super) struct PcapNg {
 impl PcapNg {
     /// Reads the first section's header.
     pub(super) fn begin(buffer: &mut Buffer, facts: &mut Facts) -> Result<PcapNg, ReadError> {
-        facts.format = FileFormat::PcapNg;
         let mut pcapng = PcapNg { order: ByteOrder::Little, before: 0, sources: Vec::new() };
         pcapng.block(buffer, facts)?;
         Ok(pcapng)
@@ -51,7 +55,7 @@ impl PcapNg {
 
     /// Finds the next packet.
     #[inline]
-    pub(super) fn advance(&mut self, buffer: &mut Buffer, facts: &mut Facts) -> Result<Option<Found>, ReadError> {
+    pub(super) fn advance(&mut self, buffer: &mut Buffer, facts: &mut Facts) -> Result<Step, ReadError> {
         loop {
             // Nearly every block is a packet that has arrived whole; the long way is for the others.
             if let Some(bytes) = whole_packet(buffer.window(), self.order) {
@@ -60,30 +64,32 @@ impl PcapNg {
                     Body { bytes, order: self.order, begin: buffer.start() + 8, at: buffer.place(facts.packets) };
                 let found = self.packet(&body, facts)?;
                 buffer.consume(length);
-                return Ok(Some(found));
+                return Ok(Step::Packet(found));
             }
-            match self.block(buffer, facts)? {
-                Step::Packet(found) => return Ok(Some(found)),
-                Step::Other => {}
-                Step::End => return Ok(None),
+            if let Some(step) = self.block(buffer, facts)? {
+                return Ok(step);
             }
         }
     }
 
-    /// Reads a block.
+    /// Reads a block; one that is no packet leads to none.
     #[cold]
     #[inline(never)]
-    fn block(&mut self, buffer: &mut Buffer, facts: &mut Facts) -> Result<Step, ReadError> {
+    fn block(&mut self, buffer: &mut Buffer, facts: &mut Facts) -> Result<Option<Step>, ReadError> {
         let at = buffer.place(facts.packets);
         if !fill(buffer, 8, at)? {
             return match buffer.window().len() {
-                0 => Ok(Step::End),
+                0 => Ok(Some(Step::End)),
                 had => Err(ReadError::Truncated { what: "the block header", at, needed: 8, had: had as u64 }),
             };
         }
         let Some(&[t0, t1, t2, t3, l0, l1, l2, l3]) = buffer.window().first_chunk::<8>() else {
-            return Ok(Step::End);
+            return Ok(Some(Step::End));
         };
+        if pcap::Variant::of([t0, t1, t2, t3]).is_some() && fill(buffer, 16, at)? && pcap::begins_file(buffer.window())
+        {
+            return Ok(Some(Step::Header));
+        }
         if [t0, t1, t2, t3] == MAGIC {
             self.order = section_order(buffer, at)?;
         }
@@ -93,7 +99,7 @@ impl PcapNg {
         let length = length as usize;
         if !matches!(kind, SECTION | INTERFACE | OLD_PACKET | SIMPLE_PACKET | STATISTICS | PACKET) {
             self.skip(buffer, length, at)?;
-            return Ok(Step::Other);
+            return Ok(None);
         }
         if !fill(buffer, length, at)? {
             let had = buffer.window().len() as u64;
@@ -113,7 +119,7 @@ impl PcapNg {
             _ => self.statistics(&body, facts).map(|()| None)?,
         };
         buffer.consume(length);
-        Ok(found.map_or(Step::Other, Step::Packet))
+        Ok(found.map(Step::Packet))
     }
 
     /// Passes over a block that tells nothing about packets.
@@ -138,9 +144,7 @@ impl PcapNg {
             let (value, allowed) = (major.into(), "1");
             return Err(ReadError::Field { what: "the major version of the section", at: body.at, value, allowed });
         }
-        facts.mixed_order |= facts.sections > 0 && facts.order != self.order;
-        facts.order = self.order;
-        facts.sections = facts.sections.saturating_add(1);
+        facts.begin_section(FileFormat::PcapNg, self.order);
         self.before = facts.interfaces.len();
         self.sources.clear();
         let mut options = body.options(16);
@@ -220,13 +224,6 @@ fn whole_packet(window: &[u8], order: ByteOrder) -> Option<&[u8]> {
     (agrees && order.u32([t0, t1, t2, t3]) == PACKET).then_some(body)
 }
 
-/// What a block was.
-enum Step {
-    Packet(Found),
-    Other,
-    End,
-}
-
 fn keep_comment(facts: &mut Facts, text: &[u8]) {
     if let Some(text) = facts.keep(text) {
         facts.comments.push(text);
@@ -242,8 +239,8 @@ fn section_order(buffer: &mut Buffer, at: Place) -> Result<ByteOrder, ReadError>
     }
     let mark = buffer.window().get(8..).and_then(|rest| rest.first_chunk::<4>()).copied().unwrap_or_default();
     match mark {
-        [0x4d, 0x3c, 0x2b, 0x1a] => Ok(ByteOrder::Little),
-        [0x1a, 0x2b, 0x3c, 0x4d] => Ok(ByteOrder::Big),
+        LITTLE_ENDIAN => Ok(ByteOrder::Little),
+        BIG_ENDIAN => Ok(ByteOrder::Big),
         _ => {
             let (value, allowed) = (u32::from_be_bytes(mark).into(), "0x1a2b3c4d in either byte order");
             Err(ReadError::Field { what: "the byte-order mark of the section", at, value, allowed })

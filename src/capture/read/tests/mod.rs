@@ -1,5 +1,6 @@
 //! Files in, packets out.
 
+mod appended;
 mod damage;
 mod pcap;
 mod pcapng;
