@@ -1,10 +1,11 @@
 //! From frames to connections: the whole of the analysis, one frame at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::connection::{Address, Connection, IcmpNote};
 use super::dissect::{Dissector, Found, FragmentCounts, Layers, Other};
-use super::findings::{self, CaptureFacts, Collection};
+use super::findings::{self, CaptureFacts, Collection, Unread};
 use super::segment::{Checksum, Segment, Side};
 use super::sequence::{Before, Verdict};
 use super::states::Illegal;
@@ -52,9 +53,18 @@ pub struct Totals {
     pub span: Option<(Time, Time)>,
     /// Frames without a segment, by what they are.
     pub others: BTreeMap<String, u64>,
+    /// Those of them in which there may have been a segment all the same.
+    pub unread: Unread,
+    /// Fragments of datagrams that were not completed, or not yet.
+    pub incomplete: u64,
     /// Segments of which too little was captured to say anything.
     pub unreadable: u64,
+    /// Fragments that were counted as waiting, and whose datagram was completed.
+    joined: u64,
 }
+
+/// Pairs of hosts with a tunnel between them that are remembered.
+const MAX_HIDDEN: usize = 4096;
 
 /// Analyses frames.
 pub struct Analyzer {
@@ -63,6 +73,8 @@ pub struct Analyzer {
     totals: Totals,
     facts: CaptureFacts,
     truth: Truth,
+    /// Hosts between which something passed in a tunnel that is not opened, the lower address first.
+    hidden: BTreeSet<(IpAddr, IpAddr)>,
 }
 
 impl Analyzer {
@@ -74,6 +86,7 @@ impl Analyzer {
             totals: Totals::default(),
             facts: CaptureFacts::default(),
             truth: Truth::default(),
+            hidden: BTreeSet::new(),
         }
     }
 
@@ -93,7 +106,8 @@ impl Analyzer {
         } else {
             self.totals.span = Some((first, time));
         }
-        self.facts.cut += u64::from((frame.bytes.len() as u64) < u64::from(frame.original_len));
+        let cut = (frame.bytes.len() as u64) < u64::from(frame.original_len);
+        self.facts.cut += u64::from(cut);
         let found = self.dissector.frame(frame.link.0, number, time, frame.bytes, frame.original_len);
         if impaired {
             let comment = frame.comment_text().unwrap_or_default();
@@ -106,10 +120,13 @@ impl Analyzer {
         let (tcp, icmp) = match found {
             Found::Tcp(tcp) => (tcp, None),
             Found::IcmpError(error) => (error.quoted, Some((error.kind, error.from))),
-            Found::Other(other) => return self.totals.pass(&other),
+            Found::Other(other) => return self.pass(other),
         };
         let segment = &tcp.segment;
         if icmp.is_none() {
+            if segment.options_cut || (tcp.is_cut() && !cut) {
+                self.facts.on_cut(&tcp, frame.bytes.len(), cut);
+            }
             self.totals.segments += 1;
             self.totals.payload += u64::from(segment.len);
             if segment.checksum == Checksum::Unfilled {
@@ -141,7 +158,7 @@ impl Analyzer {
             if let Some(visit) = visit {
                 visit(&packet(&Connection::new(u32::MAX, segment), Side::A, Verdict::default(), None, None, 0));
             }
-            return;
+            return self.settle();
         }
         let place = self.streams.place(segment);
         let since_last = place.connection.relative(time).since(place.connection.last.1).as_nanos() as u64;
@@ -161,6 +178,33 @@ impl Analyzer {
         if let Some(visit) = visit {
             visit(&packet(place.connection, place.side, verdict, before, illegal, since_last));
         }
+        self.settle();
+    }
+
+    /// Counts a frame without a segment.
+    #[cold]
+    fn pass(&mut self, other: Other) {
+        self.totals.pass(&other);
+        if let Other::Tunnel { from, to, .. } = other
+            && self.hidden.len() < MAX_HIDDEN
+        {
+            self.hidden.insert((from.min(to), from.max(to)));
+        }
+        self.settle();
+    }
+
+    /// Fragments that waited for this frame belong to a whole datagram now.
+    #[inline]
+    fn settle(&mut self) {
+        if self.dissector.reassembled().is_some() {
+            self.totals.count_fragments(self.dissector.fragment_counts().joined);
+        }
+    }
+
+    /// Whether something passed between two hosts in a tunnel that is not opened: then a part of what they say to each
+    /// other may be in it, and what seems lost may not be.
+    pub fn is_hidden(&self, one: IpAddr, other: IpAddr) -> bool {
+        self.hidden.contains(&(one.min(other), one.max(other)))
     }
 
     /// The totals so far.
@@ -196,13 +240,14 @@ impl Analyzer {
             frames: self.totals.frames,
             segments: self.totals.segments,
             dropped,
+            unreadable: self.totals.unreadable,
+            incomplete: self.totals.incomplete,
+            unread: self.totals.unread.clone(),
             merged: (self.streams.merged().connections, self.streams.merged().packets),
             unanswered: self.streams.digests().filter(|(_, digest)| digest.unanswered).count() as u64
                 + self.streams.merged().unanswered,
             ..self.facts.clone()
         };
-        let fragments = self.fragments();
-        facts.incomplete = fragments.waiting + fragments.dropped;
         self.streams.for_each_remarkable(|connection| {
             for side in [Side::A, Side::B] {
                 let course = connection.course(side);
@@ -224,15 +269,34 @@ fn earlier(known: Option<u64>, other: Option<u64>) -> Option<u64> {
 }
 
 impl Totals {
-    #[cold]
     fn pass(&mut self, other: &Other) {
+        self.incomplete += u64::from(matches!(other, Other::Fragment));
         let name = match other {
             Other::Malformed(_) => "malformed".to_owned(),
             Other::Cut { .. } => "cut before TCP".to_owned(),
             other => other.to_string(),
         };
+        if other.is_unread() {
+            self.unread.add(&name, other);
+        }
         if self.others.len() < 256 || self.others.contains_key(&name) {
             *self.others.entry(name).or_default() += 1;
         }
+    }
+
+    /// Moves fragments that belong to a whole datagram now, `joined` in all, away from those that wait.
+    fn count_fragments(&mut self, joined: u64) {
+        let moved = joined.saturating_sub(self.joined).min(self.incomplete);
+        self.joined = joined;
+        if moved == 0 {
+            return;
+        }
+        self.incomplete -= moved;
+        let waiting = Other::Fragment.to_string();
+        match self.others.get_mut(&waiting) {
+            Some(count) if *count > moved => *count -= moved,
+            _ => drop(self.others.remove(&waiting)),
+        }
+        *self.others.entry("fragment of a whole datagram".into()).or_default() += moved;
     }
 }

@@ -50,6 +50,12 @@ impl<'a> Bytes<'a> {
         Bytes { data: self.data.get(..len).unwrap_or(self.data), len }
     }
 
+    /// The same bytes of more on the wire than was recorded.
+    #[cold]
+    pub fn of(self, len: usize) -> Self {
+        Bytes { len: len.max(self.len), ..self }
+    }
+
     /// The header of `N` bytes at the start, and what follows it.
     #[inline]
     pub fn take<const N: usize>(self, what: &'static str) -> Result<(&'a [u8; N], Self), Other> {

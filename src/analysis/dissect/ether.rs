@@ -47,12 +47,12 @@ fn rare<'a>(walk: &mut Walk<'a>, number: u16, bytes: Bytes<'a>) -> Walked<'a> {
         0x6558 => ethernet(walk, bytes),
         0x0806 | 0x8035 => Err(Other::Arp),
         // Tags and tunnels of switches that are seen and not read.
-        0x88e5 => Err(Other::Tunnel("MACsec")),
-        0x88e7 => Err(Other::Tunnel("provider backbone bridge (802.1ah)")),
-        0x894f => Err(Other::Tunnel("NSH")),
-        0x22f3 => Err(Other::Tunnel("TRILL")),
-        0x8903 => Err(Other::Tunnel("FabricPath")),
-        0x4305 => Err(Other::Tunnel("batman-adv")),
+        0x88e5 => Err(walk.closed("MACsec")),
+        0x88e7 => Err(walk.closed("provider backbone bridge (802.1ah)")),
+        0x894f => Err(walk.closed("NSH")),
+        0x22f3 => Err(walk.closed("TRILL")),
+        0x8903 => Err(walk.closed("FabricPath")),
+        0x4305 => Err(walk.closed("batman-adv")),
         other => Err(Other::EtherType(other)),
     }
 }

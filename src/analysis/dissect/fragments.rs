@@ -27,6 +27,8 @@ pub struct FragmentCounts {
     pub fragments: u64,
     /// Datagrams completed.
     pub completed: u64,
+    /// Fragments that waited for the one that completed their datagram.
+    pub joined: u64,
     /// Completed datagrams in which fragments overlapped.
     pub overlapping: u64,
     /// Completed datagrams in which overlapping fragments differed.
@@ -138,6 +140,7 @@ impl Fragments {
         let datagram = self.remove(&key)?;
         let ready = datagram.build(frame);
         self.counts.completed += 1;
+        self.counts.joined += ready.summary.fragments as u64 - 1;
         self.counts.overlapping += u64::from(ready.summary.overlaps > 0);
         self.counts.conflicting += u64::from(ready.summary.conflicts > 0);
         Some(ready)

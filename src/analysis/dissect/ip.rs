@@ -7,7 +7,7 @@ use super::layers::Layer;
 use super::other::Other;
 use super::{Reached, Walk, Walked, ether, icmp, tunnel};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, MAX_EXTENSION_HEADERS};
-use crate::wire::{Ecn, Malformed};
+use crate::wire::{Ecn, Malformed, checksum};
 
 /// What an IP header says that a segment keeps.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,8 @@ pub(super) fn ipv4<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
     {
         walk.ip.dst = IpAddr::V4(last);
     }
-    let payload = bytes.limit(total).skip(header_len);
+    let payload = datagram(walk, bytes, total, || bytes.data().get(..header_len).is_some_and(|h| checksum::of(h) == 0));
+    let payload = payload.skip(header_len);
     // The more-fragments bit and the offset.
     if flags & 0x3fff != 0 {
         let offset = u32::from(flags & 0x1fff) * 8;
@@ -173,13 +174,26 @@ pub(super) fn ipv6<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
     walk.ip.id = 0;
     walk.ip.dont_fragment = true;
     let stated = match usize::from(u16::from_be_bytes([l0, l1])) {
-        // A jumbogram says its length in an option (RFC 2675 section 2); a super-segment may not say it at all.
-        0 => jumbo(next, rest).unwrap_or(if rest.len() > usize::from(u16::MAX) { rest.len() } else { 0 }),
+        // A jumbogram says its length in an option (RFC 2675 section 2). A super-segment that the device is still to
+        // cut may not say it at all: the frame's own is right, as in IPv4.
+        0 => jumbo(next, rest).unwrap_or(if next == 6 || rest.len() > usize::from(u16::MAX) { rest.len() } else { 0 }),
         stated => stated,
     };
     walk.fragment = false;
     walk.extensions = 0;
-    upper(walk, next, rest.limit(stated))
+    let payload = datagram(walk, rest, stated, || true);
+    upper(walk, next, payload)
+}
+
+/// The first `len` bytes, as the header says. Some writers cut frames and record what they kept as the original length:
+/// the outermost IP header knows better, if it is sound. Inside of that a longer length is wrong, or what holds it is a
+/// part.
+#[inline]
+fn datagram<'a>(walk: &Walk<'_>, bytes: Bytes<'a>, len: usize, is_sound: impl FnOnce() -> bool) -> Bytes<'a> {
+    if len > bytes.len() && bytes.complete() && walk.quote.is_none() && !walk.layers.tunnelled() && is_sound() {
+        return bytes.of(len);
+    }
+    bytes.limit(len)
 }
 
 /// The length in a jumbo payload option, which comes first among the hop-by-hop options.
@@ -208,9 +222,9 @@ fn not_tcp<'a>(walk: &mut Walk<'a>, protocol: u8) -> Walked<'a> {
             ipv4_or_6(walk, bytes, if protocol == 4 { 4 } else { 6 })
         }
         47 => tunnel::gre(walk, bytes),
-        50 => Err(Other::Tunnel("ESP")),
-        108 => Err(Other::Tunnel("IPComp")),
-        115 => Err(Other::Tunnel("L2TPv3")),
+        50 => Err(walk.closed("ESP")),
+        108 => Err(walk.closed("IPComp")),
+        115 => Err(walk.closed("L2TPv3")),
         51 => authentication(walk, bytes),
         97 => {
             walk.pass(Layer::EtherIp)?;

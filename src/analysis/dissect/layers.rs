@@ -156,6 +156,11 @@ impl Layers {
         true
     }
 
+    /// The number of the innermost one; 0 when there is none.
+    pub(super) fn innermost(self) -> u32 {
+        self.0 as u32 & ((1 << BITS) - 1)
+    }
+
     /// How many there are.
     pub fn depth(self) -> usize {
         (u128::BITS - self.0.leading_zeros()).div_ceil(BITS) as usize

@@ -233,10 +233,17 @@ impl Walk<'_> {
             IpAddr::V6(address) => address.to_bits(),
         };
         let (one, other) = (bits(self.ip.src), bits(self.ip.dst));
+        self.enter(self.layers.innermost());
         for address in [one.min(other), one.max(other)] {
             let [a, b, c, d] = [address >> 96, address >> 64, address >> 32, address].map(|part| part as u32);
             self.enter(a ^ b.rotate_left(8) ^ c.rotate_left(16) ^ d);
         }
+    }
+
+    /// A tunnel that is seen and not opened.
+    #[cold]
+    fn closed(&self, name: &'static str) -> Other {
+        Other::Tunnel { name, from: self.ip.src, to: self.ip.dst }
     }
 
     /// Notes that `layer` is passed.

@@ -1,6 +1,7 @@
 //! Why there is no TCP segment in a frame.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::layers::Layers;
 use crate::capture::read::LinkType;
@@ -35,7 +36,14 @@ pub enum Other {
     /// A protected frame of 802.11.
     Encrypted,
     /// A tunnel, or a header around packets, that is not opened: encrypted, compressed, or known by name only.
-    Tunnel(&'static str),
+    Tunnel {
+        /// What it is called.
+        name: &'static str,
+        /// One of its ends; unspecified where it is none of IP.
+        from: IpAddr,
+        /// The other.
+        to: IpAddr,
+    },
     /// A fragment of a datagram that is not complete yet.
     Fragment,
     /// The capture keeps too few bytes of the frame: a larger snaplen would have shown it.
@@ -60,7 +68,7 @@ impl Other {
     pub fn is_unread(&self) -> bool {
         match self {
             Other::Encrypted
-            | Other::Tunnel(_)
+            | Other::Tunnel { .. }
             | Other::Cut { .. }
             | Other::Malformed(_)
             | Other::TooDeep
@@ -89,9 +97,7 @@ impl Other {
                  shows what else they are"
             }
             Other::Cut { .. } => "capture more of each frame, for instance with tcpdump -s 128",
-            Other::Tunnel("ESP" | "ESP in UDP" | "WireGuard" | "IPComp" | "MACsec") => {
-                "capture inside the tunnel, on the interface of an end"
-            }
+            Other::Tunnel { .. } => "capture inside the tunnel, at an end of it",
             _ => "",
         }
     }
@@ -118,7 +124,7 @@ impl fmt::Display for Other {
             Other::Wlan { kind: 1, subtype } => write!(f, "802.11 control frame {subtype}"),
             Other::Wlan { subtype, .. } => write!(f, "802.11 data frame {subtype} without a packet"),
             Other::Encrypted => f.write_str("encrypted 802.11 frame"),
-            Other::Tunnel(name) => write!(f, "{name}, which is not opened"),
+            Other::Tunnel { name, .. } => write!(f, "{name} not opened"),
             Other::Fragment => f.write_str("fragment of an incomplete datagram"),
             Other::Cut { what, needed, had } => {
                 write!(f, "{what} needs {needed} bytes, {had} were captured; a larger snaplen shows more")

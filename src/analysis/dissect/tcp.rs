@@ -18,8 +18,12 @@ pub struct Tcp<'a> {
     pub captured_header: u8,
     /// The header's length as its data offset says it, in bytes; below 20 it is damaged, and there is no payload.
     pub header_len: u8,
+    /// Bytes that the capture lacks of the header and its options: at least and at most, which differ where the data
+    /// offset was cut off as well.
+    pub missing_header: (u8, u8),
     /// False where `segment.len` is no more than a lower bound: in the first fragment of a datagram that cannot be put
-    /// together, in the quote of an ICMP error, and where the header claims to be longer than the segment.
+    /// together, in the quote of an ICMP error, where the header claims to be longer than the segment, and where it was
+    /// cut before it says how long it is.
     pub length_known: bool,
 }
 
@@ -29,11 +33,20 @@ impl Tcp<'_> {
     pub fn readable(&self) -> bool {
         self.captured_header >= THROUGH_FLAGS as u8
     }
+
+    /// True when not all of the segment was captured, and the headers are sound enough to tell.
+    pub fn is_cut(&self) -> bool {
+        let sound = self.length_known && usize::from(self.header_len) >= TCP_HEADER;
+        self.segment.options_cut || sound && self.segment.payload.len() < self.segment.len as usize
+    }
 }
 
 /// Bytes of the fixed header up to and with the flags, and up to and with the window.
 const THROUGH_FLAGS: usize = 14;
 const THROUGH_WINDOW: usize = 16;
+/// Where the data offset stands, and the most it can say.
+const OFFSET: usize = 12;
+const MAX_TCP_HEADER: usize = 60;
 
 /// Fewer bytes of a segment tell nothing: the ports.
 const PORTS: usize = 4;
@@ -75,8 +88,10 @@ fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tc
     }
     let offset = usize::from(fixed[12] >> 4) * 4;
     // A header that claims to be longer than the segment leaves nothing that could be payload.
-    let len = bytes.len().checked_sub(offset);
+    let len = if captured > OFFSET { bytes.len().checked_sub(offset) } else { None };
     let damaged = offset < TCP_HEADER;
+    // What is shorter than its own header without having been cut is malformed.
+    let cut = !bytes.complete() && (data.len() < offset || captured < TCP_HEADER);
     let option_bytes = data.get(TCP_HEADER..offset.min(data.len())).unwrap_or_default();
     // Of a part, or of a quote that ends before the segment does, nothing can be said.
     let whole = bytes.complete() && captured == TCP_HEADER && !walk.fragment && walk.quote.is_none();
@@ -95,8 +110,7 @@ fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tc
         reserved: fixed[12] & 0x0f,
         options: if option_bytes.is_empty() { TcpOptions::default() } else { TcpOptions::parse(option_bytes) },
         option_bytes,
-        // What is shorter than its own header without having been cut is malformed.
-        options_cut: !bytes.complete() && (data.len() < offset || captured < TCP_HEADER),
+        options_cut: cut,
         len: len.unwrap_or(0) as u32,
         payload: if damaged { &[] } else { data.get(offset..).unwrap_or_default() },
         checksum: if walk.verify_checksums && whole { verify(ip, data, fields.checksum) } else { Checksum::Unknown },
@@ -107,8 +121,17 @@ fn segment<'a>(walk: &Walk<'a>, fixed: &[u8; TCP_HEADER], captured: usize) -> Tc
         layers: walk.layers,
         captured_header: captured as u8,
         header_len: offset as u8,
+        missing_header: if cut { missing(offset, data.len()) } else { (0, 0) },
         length_known: len.is_some() && !walk.fragment && walk.quote.is_none(),
     }
+}
+
+/// What a header is short of, of which so many bytes were captured.
+#[cold]
+fn missing(offset: usize, captured: usize) -> (u8, u8) {
+    let most = if captured > OFFSET { offset.max(TCP_HEADER) } else { MAX_TCP_HEADER };
+    let least = if captured > OFFSET { most } else { TCP_HEADER };
+    (least.saturating_sub(captured) as u8, most.saturating_sub(captured) as u8)
 }
 
 /// Checks the checksum over the whole segment.

@@ -120,17 +120,17 @@ pub(super) fn udp<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
             port::L2TP => return l2tp(walk, rest),
             _ => {}
         }
-        if let Some(closed) = closed(number, rest) {
-            return Err(closed);
+        if let Some(name) = closed(number, rest) {
+            return Err(walk.closed(name));
         }
     }
     Err(Other::Udp)
 }
 
 /// Tunnels whose inside is not read, where the bytes say that they are what is expected on the port.
-fn closed(port: u16, bytes: Bytes<'_>) -> Option<Other> {
+fn closed(port: u16, bytes: Bytes<'_>) -> Option<&'static str> {
     let first = bytes.u32(0)?;
-    let name = match port {
+    Some(match port {
         // Four bytes of 0 mark key exchange, one byte alone a keep-alive (RFC 3948 section 2).
         port::ESP if first != 0 && bytes.len() > 8 => "ESP in UDP",
         // Data: type 4, three bytes of 0, and a multiple of 16 that holds at least header and tag.
@@ -140,8 +140,7 @@ fn closed(port: u16, bytes: Bytes<'_>) -> Option<Other> {
         // The nonce, map version or instance bits; an IP packet follows eight bytes later (RFC 9300 section 5.1).
         port::LISP if matches!(bytes.byte(8).map(|first| first >> 4), Some(4 | 6)) => "LISP",
         _ => return None,
-    };
-    Some(Other::Tunnel(name))
+    })
 }
 
 /// Bits of a GTP-U header's first byte (3GPP TS 29.281 section 5.1).
@@ -176,7 +175,7 @@ fn gtp<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
     match rest.byte(0).map(|first| first >> 4) {
         None | Some(4 | 6) => ip::ip(walk, rest),
         _ if ether::plausible_ethernet(rest) => ether::ethernet(walk, rest),
-        _ => Err(Other::Tunnel("GTP-U with something else than IP or Ethernet")),
+        _ => Err(walk.closed("GTP-U with something else than IP or Ethernet")),
     }
 }
 
@@ -210,7 +209,7 @@ fn l2tp<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
     match flags & l2tp_flag::VERSION {
         _ if flags & l2tp_flag::CONTROL != 0 => return Err(Other::Udp),
         2 => {}
-        3 => return Err(Other::Tunnel("L2TPv3")),
+        3 => return Err(walk.closed("L2TPv3")),
         _ => return Err(Other::Udp),
     }
     walk.pass(Layer::L2tp)?;
@@ -243,7 +242,7 @@ fn vxlan<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>, generic: bool) -> Walked<'a>
         1 if generic => ip::ipv4(walk, rest),
         2 if generic => ip::ipv6(walk, rest),
         3 if generic => ether::ethernet(walk, rest),
-        _ if generic => Err(Other::Tunnel("VXLAN-GPE with a service header")),
+        _ if generic => Err(walk.closed("VXLAN-GPE with a service header")),
         _ => ether::ethernet(walk, rest),
     }
 }

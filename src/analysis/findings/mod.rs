@@ -25,7 +25,7 @@ use super::connection::{Connection, Course};
 use super::segment::Side;
 use crate::time::Time;
 
-pub use capture::{CaptureFacts, of_capture};
+pub use capture::{CaptureFacts, Unread, of_capture};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

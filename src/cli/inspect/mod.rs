@@ -29,6 +29,7 @@ use super::args::inspect::InspectArgs;
 use super::exit::{Exit, Failure};
 use crate::analysis::analyzer::{Analyzer, Packet};
 use crate::analysis::filter::Filter;
+use crate::analysis::findings::{grouped, many};
 use input::{Input, Stop};
 
 /// Runs `tcpkit inspect`.
@@ -49,6 +50,16 @@ pub fn run(global: &Global, args: &InspectArgs) -> Result<Exit, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
         Err(error) => return Err(Failure::new(Exit::CannotWrite, format!("the result cannot be written: {error}"))),
     };
+    let totals = analyzer.totals();
+    if totals.frames > 0 && totals.unread.of_unknown_links() == totals.frames && !input.has_failed() {
+        // As a file of a format that is not read: an empty result would look like a capture without TCP.
+        let (text, remedy) = totals.unread.told(totals.frames).unwrap_or_default();
+        return Err(Failure::new(Exit::BadInput, format!("{text}\n  {remedy}")));
+    }
+    let reported = !(args.packets || args.csv || global.json || args.flow.is_some() || args.follow.is_some());
+    if !reported {
+        tell_unread(global, &analyzer);
+    }
     let exit = match outcome {
         View::Done { serious } if serious && args.strict => Exit::No,
         View::Done { .. } => Exit::Done,
@@ -57,6 +68,32 @@ pub fn run(global: &Global, args: &InspectArgs) -> Result<Exit, Failure> {
     match input.failure() {
         Some(failure) => Err(failure),
         None => Ok(exit),
+    }
+}
+
+/// Says what could not be read, where the result itself has no place for it.
+pub(super) fn tell_unread(global: &Global, analyzer: &Analyzer) {
+    let totals = analyzer.totals();
+    if global.quiet {
+        return;
+    }
+    let mut lines = Vec::new();
+    if let Some((text, remedy)) = totals.unread.told(totals.frames) {
+        lines.push(if remedy.is_empty() { text } else { format!("{text}\n  {remedy}") });
+    }
+    if totals.unreadable > 0 {
+        let segments = many(totals.segments, "TCP segment");
+        lines.push(format!(
+            "{} of {segments} have no more than ports: the rest was not captured",
+            grouped(totals.unreadable)
+        ));
+    }
+    if totals.incomplete > 0 {
+        lines.push(format!("{} waited in vain for the rest of their datagrams", many(totals.incomplete, "fragment")));
+    }
+    for line in lines {
+        // There is nobody left to tell that it cannot be written.
+        let _ = writeln!(io::stderr(), "tcpkit: {line}");
     }
 }
 

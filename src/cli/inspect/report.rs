@@ -63,6 +63,9 @@ pub fn show(
     }
     if analyzer.totals().segments == 0 {
         writeln!(out, "no TCP segments")?;
+        if analyzer.totals().unread.frames() > 0 {
+            print_findings(out, &findings)?;
+        }
     } else if !findings.is_empty() || !input.has_failed() {
         print_findings(out, &findings)?;
     }
