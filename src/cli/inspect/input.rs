@@ -1,4 +1,4 @@
-//! Captures, opened and read one after the other as one.
+//! Captures, opened and read one after the other as one, in the order of their first packets.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,6 +8,7 @@ use crate::analysis::analyzer::{Analyzer, Packet};
 use crate::analysis::truth::IMPAIRED;
 use crate::capture::read::{Facts, ReadError, Reader};
 use crate::cli::exit::{Exit, Failure, printable};
+use crate::time::Time;
 
 /// Whether enough was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Input {
     /// Reads everything, `most` frames if that is less. A file that cannot be read on is left where it stops, and said
     /// so at the end. Only what `visit` returns as an error ends it early.
     pub fn read(&mut self, analyzer: &mut Analyzer, most: Option<u64>, mut visit: Option<Visit<'_>>) -> io::Result<()> {
-        for path in std::mem::take(&mut self.paths) {
+        for path in in_order(std::mem::take(&mut self.paths)) {
             let reader = match open(&path) {
                 Ok(reader) => reader,
                 Err(failure) => {
@@ -85,6 +86,33 @@ impl Input {
     fn note(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
     }
+}
+
+/// Captures by the time of their first packet: parts of one that were named in another order (or by a shell that puts
+/// `10` before `9`) would otherwise begin with what came later. What can be read only once, and what has no time, stays
+/// behind what it was named behind.
+fn in_order(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    if paths.len() < 2 {
+        return paths;
+    }
+    let mut latest = None;
+    let mut dated: Vec<(Option<Time>, PathBuf)> = paths
+        .into_iter()
+        .map(|path| {
+            latest = first_time(&path).or(latest);
+            (latest, path)
+        })
+        .collect();
+    dated.sort_by_key(|(time, _)| *time);
+    dated.into_iter().map(|(_, path)| path).collect()
+}
+
+/// When a file's first packet was captured.
+fn first_time(path: &Path) -> Option<Time> {
+    if path == Path::new("-") || !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    open(path).ok()?.next().ok()??.time
 }
 
 enum Ended {
