@@ -379,6 +379,152 @@ fn rotated_files_are_one_capture() {
 }
 
 #[test]
+fn files_are_read_in_the_order_of_their_first_packets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (head, records) = records(&fs::read(captures().join("lossy.pcap")).unwrap());
+    let (expected, _) = analysis(captures(), &["lossy.pcap"], None);
+    // As a shell sorts them, run10 comes before run9.
+    let parts = [("run9.pcap", &records[..20]), ("run10.pcap", &records[20..40]), ("run11.pcap", &records[40..])];
+    for (name, part) in parts {
+        fs::write(folder.path().join(name), [head.clone(), part.concat()].concat()).unwrap();
+    }
+    assert_eq!(analysis(folder.path(), &["run10.pcap", "run11.pcap", "run9.pcap"], None).0, expected);
+    assert_eq!(analysis(folder.path(), &["-r", "run11.pcap", "run10.pcap", "run9.pcap"], None).0, expected);
+    // Standard input can be read only once: it stays behind what it was named behind.
+    let last = fs::read(folder.path().join("run11.pcap")).unwrap();
+    assert_eq!(analysis(folder.path(), &["run10.pcap", "-", "run9.pcap"], Some(&last)).0, expected);
+    // What cannot be read is said, and does not disturb the others.
+    fs::write(folder.path().join("text"), "this is no capture").unwrap();
+    let (found, output) = analysis(folder.path(), &["text", "run10.pcap", "run11.pcap", "run9.pcap"], None);
+    fails(&output, 4, &["text: not a pcap"]);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn files_that_were_appended_to_each_other_are_one_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (head, records) = records(&fs::read(captures().join("lossy.pcap")).unwrap());
+    let (expected, _) = analysis(captures(), &["lossy.pcap"], None);
+    let all = records.chunks(25).map(|part| [head.clone(), part.concat()].concat()).collect::<Vec<_>>().concat();
+    fs::write(folder.path().join("all.pcap"), &all).unwrap();
+    assert_eq!(analysis(folder.path(), &["all.pcap"], None).0, expected);
+    assert_eq!(analysis(folder.path(), &["-"], Some(&all)).0, expected);
+    let sections = format!("{} sections", records.len().div_ceil(25));
+    has(&String::from_utf8_lossy(&tcpkit(folder.path(), &["inspect", "all.pcap"]).stdout), &[&sections]);
+}
+
+/// A pcap file of a link type with these frames, of which at most `kept` bytes were captured.
+fn capture_of(link: u32, frames: &[Vec<u8>], kept: usize) -> Vec<u8> {
+    let numbers = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let mut file = numbers(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, kept as u32, link]);
+    for (at, frame) in frames.iter().enumerate() {
+        let bytes = &frame[..kept.min(frame.len())];
+        file.extend(numbers(&[1_700_000_000, at as u32 * 1000, bytes.len() as u32, frame.len() as u32]));
+        file.extend(bytes);
+    }
+    file
+}
+
+/// The packets of a transfer, and the link type of their frames.
+fn frames(name: &str) -> (u32, Vec<Vec<u8>>) {
+    let (head, records) = records(&fs::read(captures().join(name)).unwrap());
+    let link = u32::from_le_bytes(head[20..24].try_into().unwrap());
+    (link, records.into_iter().map(|record| record[16..].to_vec()).collect())
+}
+
+#[test]
+fn what_cannot_be_read_is_said_in_every_view() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, mut frames) = frames("healthy.pcap");
+    fs::write(folder.path().join("strange.pcap"), capture_of(195, &frames, 65_535)).unwrap();
+    let views: [&[&str]; 7] = [
+        &["--packets"],
+        &["--packets", "--csv"],
+        &["--csv"],
+        &["--json"],
+        &["--follow", "all", "-o", "out"],
+        &["--flow", "0"],
+        &["--filter", "syn"],
+    ];
+    let nothing =
+        format!("{0} of {0} frames could not be read: link type 195 (IEEE 802.15.4) is not read ({0})", frames.len());
+    for view in views {
+        let output = tcpkit(folder.path(), &[&["inspect", "strange.pcap"], view].concat());
+        fails(&output, 4, &[&nothing, "editcap -T"]);
+    }
+    fails(&tcpkit(folder.path(), &["inspect", "-q", "strange.pcap"]), 4, &[&nothing]);
+    // Three packets go through a tunnel that nobody can open.
+    assert_eq!(link, 101, "raw IPv4");
+    for frame in &mut frames[10..13] {
+        frame[9] = 50;
+    }
+    fs::write(folder.path().join("tunnel.pcap"), capture_of(link, &frames, 65_535)).unwrap();
+    let some = format!("3 of {} frames could not be read: ESP not opened (3)", frames.len());
+    for view in &views[..6] {
+        let output = tcpkit(folder.path(), &[&["inspect", "tunnel.pcap"], *view].concat());
+        fails(&output, 0, &[&some]);
+        let quiet = tcpkit(folder.path(), &[&["-q", "inspect", "tunnel.pcap"], *view].concat());
+        assert!(!String::from_utf8_lossy(&quiet.stderr).contains("could not be read"), "{view:?}");
+    }
+    let report = tcpkit(folder.path(), &["inspect", "tunnel.pcap"]);
+    assert!(report.stderr.is_empty());
+    has(&String::from_utf8_lossy(&report.stdout), &["other frames (ESP not opened 3)", &format!("note    {some}")]);
+}
+
+#[test]
+fn a_header_that_was_cut_is_said_with_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, frames) = frames("healthy.pcap");
+    let report = |kept: usize| {
+        fs::write(folder.path().join("cut.pcap"), capture_of(link, &frames, kept)).unwrap();
+        let output = tcpkit(folder.path(), &["inspect", "cut.pcap"]);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = format!("{0} of {0} TCP segments within the TCP header", frames.len());
+    // Ports alone, then what connections are told by, then a whole header but no options, then everything but bytes.
+    let ports = report(24);
+    has(&ports, &["segments in 0 connections", &all, "needs 40 to 80 bytes of each frame, this capture has 24"]);
+    has(&ports, &["warning", &format!("{} of them have little more than ports", frames.len()), "tcpdump -s 128"]);
+    let flags = report(34);
+    has(&flags, &["segments in 1 connection,", "  SF  ", &all, "this capture has 34", "not absent"]);
+    assert!(flags.contains("0 errors, 1 warning"), "{flags}");
+    let fixed = report(40);
+    has(&fixed, &["segments in 1 connection,", "  SF  ", "note ", "within the TCP header", "this capture has 40"]);
+    let headers = report(100);
+    has(&headers, &["headers are enough for everything but the bytes themselves"]);
+    assert!(!headers.contains("within the TCP header"), "{headers}");
+}
+
+#[test]
+fn only_fragments_that_wait_in_vain_belong_to_an_incomplete_datagram() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, frames) = frames("healthy.pcap");
+    let fragment = |id: u8, offset: usize, end: usize, more: u8| {
+        let mut fragment = frames.iter().find(|frame| frame.len() > 800).unwrap().clone();
+        fragment.truncate(20 + end);
+        fragment.drain(20..20 + offset);
+        fragment[4..8].copy_from_slice(&[9, id, more << 5, (offset / 8) as u8]);
+        let len = fragment.len() as u16;
+        fragment[2..4].copy_from_slice(&len.to_be_bytes());
+        fragment
+    };
+    let whole = [fragment(1, 0, 320, 1), fragment(1, 320, 640, 1), fragment(1, 640, 704, 0)];
+    let run = |frames: &[Vec<u8>]| {
+        fs::write(folder.path().join("parts.pcap"), capture_of(link, frames, 65_535)).unwrap();
+        let output = tcpkit(folder.path(), &["inspect", "parts.pcap"]);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let complete = run(&whole);
+    has(&complete, &["1 TCP segment in 1 connection", "2 other frames (fragment of a whole datagram 2)"]);
+    assert!(!complete.contains("incomplete") && !complete.contains("no complete datagram"), "{complete}");
+    let more = run(&[&whole[..], &[fragment(2, 0, 320, 1), fragment(2, 320, 640, 1)]].concat());
+    has(&more, &["fragment of a whole datagram 2", "fragment of an incomplete datagram 2"]);
+    has(&more, &["2 fragments belong to no complete datagram"]);
+}
+
+#[test]
 fn a_file_that_is_cut_is_reported_as_far_as_it_goes_and_where_it_ends() {
     let folder = tempfile::tempdir().unwrap();
     let (head, records) = records(&fs::read(captures().join("lossy.pcap")).unwrap());

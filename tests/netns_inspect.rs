@@ -39,6 +39,38 @@ fn connections_are_told_as_they_come_and_go_and_the_report_comes_with_ctrl_c() {
 }
 
 #[test]
+#[ignore = "needs root, nginx and curl"]
+fn any_interface_is_all_of_them() {
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 30_000);
+    let ours = lab.ours.clone();
+    let other = lab.other.clone();
+    lab.start_nginx(&ours);
+    lab.start_nginx(&other);
+    let mut listening = lab
+        .command(&ours, env!("CARGO_BIN_EXE_tcpkit"))
+        .args(["inspect", "-i", "any", "--filter", "port 8080"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(listening.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.next().unwrap().contains("listening on any"));
+    for host in ["127.0.0.1", KERNEL] {
+        assert!(lab.curl(&ours, &format!("http://{host}:8080/file")) == expected);
+        let opened = told.next().unwrap();
+        assert!(opened.contains("+ stream") && opened.ends_with(&format!("> {host}:8080")), "{opened}");
+        let closed = told.next().unwrap();
+        assert!(closed.contains("- stream") && closed.contains(": SF after"), "{closed}");
+    }
+    run(&format!("kill -INT {}", listening.id()));
+    let mut report = String::new();
+    listening.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    assert_eq!(listening.wait().unwrap().code(), Some(130), "{report}");
+    assert!(report.contains("any: live, 0 frames dropped by the kernel"), "{report}");
+}
+
+#[test]
 #[ignore = "needs root, nginx, curl and tshark"]
 fn segments_of_the_kernel_are_flagged_as_tshark_flags_them() {
     let mut lab = Lab::new();

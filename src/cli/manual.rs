@@ -115,10 +115,17 @@ const SCRIPTS: &[&str] = &[
 /// What is read, and what is said of it; for the page of inspect.
 const CAPTURES: &[&str] = &[
     "Read are pcap (both byte orders, micro- and nanoseconds, the modified record header) and pcapng (several sections and \
-     interfaces), also inside gzip and from standard input (-). Link types: Ethernet with VLAN, QinQ and MPLS, raw IP, Linux \
-     cooked (SLL, SLL2), loopback, PPP, PPPoE, IP over InfiniBand, 802.11 plain and with radiotap; inside them IP in IP, 6in4, \
-     GRE, VXLAN, GENEVE, Teredo. IP fragments are put together. Packets cut by the snapshot length are analysed by their \
-     headers. Of a damaged file everything before the damage is reported, then where and why reading stopped (exit 4).",
+     interfaces), also inside gzip, from standard input (-), and appended to each other (cat a.pcap b.pcap). Several files are \
+     read as one, in the order of their first packets. Link types: Ethernet with VLAN, QinQ and MPLS, raw IP, Linux cooked \
+     (SLL, SLL2), loopback, PPP, PPPoE, Cisco HDLC and Frame Relay, also with direction, IP over InfiniBand, 802.11 plain and \
+     with radiotap, Prism or AVS, Token Ring, FDDI, ATM (RFC 2684), and what is captured behind PPI, NFLOG, pflog, pktap and \
+     Junos headers; inside them IP in IP, 6in4, GRE, VXLAN, GENEVE, GTP-U, L2TP, Teredo. IP fragments are put together. \
+     Packets cut by the snapshot length are analysed by their headers; what was not captured of those is unknown, not \
+     absent. What could not be read (another link type, a tunnel that is not opened, a frame that is cut before TCP or \
+     malformed) is a finding, and with other views a line on standard error; when that is every frame because of its link \
+     type, the exit code is 4. With --interface any all interfaces are listened to; what passes several is heard at each. Of a \
+     damaged file everything before the damage is reported, then where and why reading \
+     stopped (exit 4).",
     "Without a view: facts of the capture, connections (the first by --sort, --top of them), findings with the worst first. A \
      finding names the frames that prove it and what to do. Error: it broke something or made it slow; warning: it costs \
      something; note: good to know. With --strict findings above a note are exit code 1.",

@@ -11,9 +11,9 @@ use clap::{Args, ValueEnum};
   tcpkit inspect run.pcap --flow 3                           one connection in full
   tcpkit inspect run.pcap --packets --filter 'stream 3 and retransmission'
   tcpkit inspect run.pcap --follow 3 -o bytes/               what was said
-  tcpkit inspect -i eth0 --filter 'port 443'                 live, until Ctrl-C")]
+  tcpkit inspect -i eth0 --filter 'port 443'                 live, until Ctrl-C; any is all interfaces")]
 pub struct InspectArgs {
-    /// Captures, read one after the other as one; - for standard input
+    /// Captures, read as one in the order of their first packets; - for standard input
     #[arg(value_name = "CAPTURE", required_unless_present_any = ["read", "interface"], conflicts_with = "interface")]
     pub captures: Vec<PathBuf>,
     /// Read packets from FILE (as tcpdump's -r)

@@ -19,7 +19,8 @@ use crate::cli::args::inspect::InspectArgs;
 use crate::cli::exit::{Exit, Failure, printable};
 use crate::cli::signals::Signals;
 use crate::cli::units::show_bytes;
-use crate::link::raw::{self, listen::Listener};
+use crate::link::raw;
+use crate::link::raw::listen::{EVERY_INTERFACE, Listener};
 use crate::time::Time;
 
 /// How long one wait lasts: signals end it sooner.
@@ -30,11 +31,15 @@ const TOLD: usize = 1 << 16;
 /// Captures until Ctrl-C, or as many frames as were asked for.
 pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Result<Exit, Failure> {
     let name = args.interface.clone().unwrap_or_default();
-    let Some(index) = raw::interface_index(&name) else {
-        return Err(Failure::new(
-            Exit::NotAllowed,
-            format!("there is no interface '{}'; ip link lists them", printable(&name)),
-        ));
+    let index = match raw::interface_index(&name) {
+        Some(index) => index,
+        // As tcpdump and Wireshark call it.
+        None if name == "any" => EVERY_INTERFACE,
+        None => {
+            let message =
+                format!("there is no interface '{}'; ip link lists them, any is all of them", printable(&name));
+            return Err(Failure::new(Exit::NotAllowed, message));
+        }
     };
     let mut listener = Listener::open(index).map_err(|error| not_allowed(&name, &error))?;
     let signals = Signals::listen();
@@ -52,6 +57,9 @@ pub fn run(global: &Global, args: &InspectArgs, filter: Option<Filter>) -> Resul
                 io::stderr(),
                 "tcpkit: {frames} frames, {dropped} dropped by the kernel before they could be read"
             )?;
+        }
+        if args.packets || args.csv || global.json || args.flow.is_some() {
+            super::tell_unread(global, &analyzer);
         }
         let mut out = BufWriter::new(io::stdout().lock());
         let view = match args.flow {

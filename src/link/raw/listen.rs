@@ -1,4 +1,4 @@
-//! Everything that passes an interface, for who only wants to look.
+//! Everything that passes an interface, or all of them, for who only wants to look.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -30,7 +30,11 @@ pub struct Heard<'a> {
     pub outgoing: bool,
 }
 
-/// Listens on one interface.
+/// In place of an interface's index: whatever the host has, also what comes up later. What is passed on inside the host,
+/// by a bridge or between namespaces, is heard once for each interface it passes.
+pub const EVERY_INTERFACE: u32 = 0;
+
+/// Listens on one interface, or on all.
 pub struct Listener {
     socket: OwnedFd,
     spare: Vec<Vec<u8>>,
@@ -40,7 +44,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Begins to listen on the interface with this index, to both directions.
+    /// Begins to listen on the interface with this index, or on [`EVERY_INTERFACE`], to both directions.
     pub fn open(interface: u32) -> io::Result<Listener> {
         // Everything, whole.
         let all = [Instruction { code: 0x06, jt: 0, jf: 0, k: u32::MAX }];
