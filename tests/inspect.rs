@@ -489,6 +489,12 @@ fn a_header_that_was_cut_is_said_with_what_it_needs() {
     let flags = report(34);
     has(&flags, &["segments in 1 connection,", "  SF  ", &all, "this capture has 34", "not absent"]);
     assert!(flags.contains("0 errors, 1 warning"), "{flags}");
+    let line = tcpkit(folder.path(), &["inspect", "cut.pcap", "--packets", "-c", "1"]);
+    has(&String::from_utf8_lossy(&line.stdout), &[", seq 0, win ? (not all captured), length 0"]);
+    let object = &objects(&String::from_utf8_lossy(
+        &tcpkit(folder.path(), &["--json", "inspect", "cut.pcap", "--packets"]).stdout,
+    ))[0];
+    assert!(object["win"].is_null() && object["window"].is_null(), "{object}");
     let fixed = report(40);
     has(&fixed, &["segments in 1 connection,", "  SF  ", "note ", "within the TCP header", "this capture has 40"]);
     let headers = report(100);

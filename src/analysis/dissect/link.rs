@@ -60,7 +60,7 @@ fn loopback<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
         23 | 24 | 28 | 30 => ip::ipv6(walk, rest),
         // Some writers put an EtherType there.
         0x1_0000.. => ether::ethertype(walk, big as u16, rest),
-        other => Err(Other::Family(other)),
+        number => Err(Other::Kind { what: "loopback family", number }),
     }
 }
 

@@ -24,8 +24,13 @@ pub enum Other {
     Llc(u8),
     /// Something else than IP in PPP, by its protocol field: negotiation, or a compressed header.
     Ppp(u16),
-    /// A protocol family of the loopback header that is not IP.
-    Family(u32),
+    /// A number that says what follows, in a header of its own kind, and is none of a packet.
+    Kind {
+        /// Which number: the address family of a loopback header, the frame control of a ring.
+        what: &'static str,
+        /// What it says.
+        number: u32,
+    },
     /// A frame of 802.11 that carries no packet: type and subtype as they stand, type first.
     Wlan {
         /// 0 management, 1 control, 2 data.
@@ -80,7 +85,7 @@ impl Other {
             | Other::EtherType(_)
             | Other::Llc(_)
             | Other::Ppp(_)
-            | Other::Family(_)
+            | Other::Kind { .. }
             | Other::Wlan { .. }
             | Other::Fragment => false,
         }
@@ -119,7 +124,7 @@ impl fmt::Display for Other {
             Other::EtherType(number) => write!(f, "EtherType {number:#06x}"),
             Other::Llc(point) => write!(f, "LLC {point:#04x}"),
             Other::Ppp(number) => write!(f, "PPP protocol {number:#06x}"),
-            Other::Family(number) => write!(f, "loopback family {number}"),
+            Other::Kind { what, number } => write!(f, "{what} {number}"),
             Other::Wlan { kind: 0, subtype } => write!(f, "802.11 management frame {subtype}"),
             Other::Wlan { kind: 1, subtype } => write!(f, "802.11 control frame {subtype}"),
             Other::Wlan { subtype, .. } => write!(f, "802.11 data frame {subtype} without a packet"),

@@ -12,7 +12,7 @@ pub(super) fn token_ring<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a
     let [_, control, _, _, _, _, _, _, source, ..] = *header;
     // The upper two bits: 01 for LLC; the ring's own business has 00.
     if control >> 6 != 1 {
-        return Err(Other::Family(u32::from(control)));
+        return Err(Other::Kind { what: "Token Ring frame control", number: u32::from(control) });
     }
     // The low five bits of the route are its length.
     let route = if source & 0x80 != 0 { usize::from(rest.byte(0).unwrap_or(0) & 0x1f) } else { 0 };
@@ -26,7 +26,7 @@ pub(super) fn fddi<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
     let [control, ..] = *header;
     // "L r F F": LLC has 01 in FF, tokens and station management have 00.
     if control >> 4 & 3 != 1 {
-        return Err(Other::Family(u32::from(control)));
+        return Err(Other::Kind { what: "FDDI frame control", number: u32::from(control) });
     }
     ether::llc(walk, rest)
 }

@@ -31,7 +31,10 @@ pub(super) fn pktap<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
 fn inner<'a>(walk: &mut Walk<'a>, kind: u32, bytes: Bytes<'a>) -> Walked<'a> {
     match u16::try_from(kind) {
         Ok(kind) => link::link(walk, kind, bytes),
-        Err(_) => Err(Other::Family(kind)),
+        Err(_) => {
+            let (what, value, allowed) = ("link type inside a header", u64::from(kind), "below 65536");
+            Err(Other::Malformed(Malformed::Field { what, offset: 0, value, allowed }))
+        }
     }
 }
 
@@ -64,7 +67,7 @@ pub(super) fn nflog<'a>(walk: &mut Walk<'a>, bytes: Bytes<'a>) -> Walked<'a> {
             return match (family, packet.byte(0).map(|first| first >> 4)) {
                 // Bridged frames are logged from their packet on, too.
                 (_, None | Some(4 | 6)) => ip::ip(walk, packet),
-                (family, _) => Err(Other::Family(u32::from(*family))),
+                (family, _) => Err(Other::Kind { what: "NFLOG family", number: u32::from(*family) }),
             };
         }
         rest = rest.skip(length.next_multiple_of(4));

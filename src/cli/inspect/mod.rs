@@ -56,8 +56,9 @@ pub fn run(global: &Global, args: &InspectArgs) -> Result<Exit, Failure> {
         let (text, remedy) = totals.unread.told(totals.frames).unwrap_or_default();
         return Err(Failure::new(Exit::BadInput, format!("{text}\n  {remedy}")));
     }
-    let reported = !(args.packets || args.csv || global.json || args.flow.is_some() || args.follow.is_some());
-    if !reported {
+    let no_report = args.packets || args.csv || global.json || args.flow.is_some() || args.follow.is_some();
+    // A frame that is shown was read.
+    if no_report || matches!(outcome, View::Missing(_)) {
         tell_unread(global, &analyzer);
     }
     let exit = match outcome {

@@ -54,6 +54,9 @@ impl Subject for Shown<'_> {
         Some(self.0.since_last)
     }
     fn window(&self) -> Option<u64> {
+        if self.0.segment.window_cut {
+            return None;
+        }
         let window = u64::from(self.0.segment.header.window);
         Some(match self.0.connection.sequence.direction(self.side()).scale() {
             Scale::Shift(shift) if !self.0.segment.header.flags.syn() => window << shift,
@@ -195,13 +198,16 @@ fn json(out: &mut String, shown: &Shown<'_>) -> std::fmt::Result {
     )?;
     write!(
         out,
-        ",\"seq\":{},\"ack\":{},\"len\":{},\"win\":{},\"window\":{},\"analysis\":[",
+        ",\"seq\":{},\"ack\":{},\"len\":{},",
         shown.relative_seq().unwrap_or(0),
         shown.relative_ack().unwrap_or(0),
         segment.len,
-        header.window,
-        shown.window().unwrap_or(0)
     )?;
+    match shown.window() {
+        Some(window) => write!(out, "\"win\":{},\"window\":{window}", header.window)?,
+        None => out.push_str("\"win\":null,\"window\":null"),
+    }
+    out.push_str(",\"analysis\":[");
     for (at, name) in packet.verdict.marks.reported().names().enumerate() {
         write!(out, "{}\"{name}\"", if at > 0 { "," } else { "" })?;
     }
@@ -239,7 +245,7 @@ fn csv(out: &mut String, shown: &Shown<'_>) -> std::fmt::Result {
     let stream = shown.stream().map_or_else(String::new, |stream| stream.to_string());
     write!(
         out,
-        ",{stream},{},{},{},{},{},{},{},{},{},",
+        ",{stream},{},{},{},{},{},{},{},{},",
         segment.src,
         header.src_port,
         segment.dst,
@@ -247,9 +253,12 @@ fn csv(out: &mut String, shown: &Shown<'_>) -> std::fmt::Result {
         flags(segment),
         shown.relative_seq().unwrap_or(0),
         shown.relative_ack().unwrap_or(0),
-        segment.len,
-        header.window
+        segment.len
     )?;
+    if !segment.window_cut {
+        write!(out, "{}", header.window)?;
+    }
+    out.push(',');
     let names: Vec<&str> = packet.verdict.marks.reported().names().collect();
     write!(out, "{},\"{}\",", names.join(" "), reasons(packet).join("; ").replace('"', "\"\""))?;
     for nanos in [shown.ack_rtt(), shown.rto()] {
@@ -290,13 +299,19 @@ fn text(out: &mut String, shown: &Shown<'_>, states: bool) -> std::fmt::Result {
     if header.flags.ack() {
         write!(out, ", ack {}", shown.relative_ack().unwrap_or(0))?;
     }
-    write!(out, ", win {}", header.window)?;
+    match segment.window_cut {
+        true => out.push_str(", win ?"),
+        false => write!(out, ", win {}", header.window)?,
+    }
     if let Some(window) = shown.window().filter(|window| *window != u64::from(header.window)) {
         write!(out, " ({window})")?;
     }
     if !segment.option_bytes.is_empty() {
         let base = packet.connection.base(packet.side.other()).0;
         write!(out, ", options [{}]", option_list(segment.option_bytes, base))?;
+    }
+    if segment.options_cut {
+        out.push_str(" (not all captured)");
     }
     write!(out, ", length {}", segment.len)?;
     let known = &packet.connection.states;

@@ -27,7 +27,7 @@ fn nflog(family: u8, big_endian: bool, packet: &[u8]) -> Vec<u8> {
 
 fn pflog(length: u8, packet: &[u8]) -> Vec<u8> {
     let mut out = vec![0; usize::from(length).next_multiple_of(4)];
-    out[0] = length;
+    (out[0], out[1]) = (length, if packet[0] >> 4 == 4 { 2 } else { 24 });
     [&out, packet].concat()
 }
 
@@ -63,7 +63,7 @@ pub(super) fn samples() -> Vec<(u16, Vec<u8>, &'static str)> {
         (178, juniper(0x81, &[0, 0], &frame), "Juniper, Ethernet, IPv4"),
         (178, juniper(0x80, &[0, 4, 9, 9, 9, 9], &frame), "Juniper, Ethernet, IPv4"),
         (178, juniper(0, &[], &frame), "Juniper, Ethernet, IPv4"),
-        (178, juniper(0x02, &[0, 0, 0, 2], &v6), "Juniper, IPv6"),
+        (178, juniper(0x02, &[6, 0, 0, 0], &v6), "Juniper, IPv6"),
         (179, juniper(0, &[], &join(&[0xff, 3, 0, 0x21], &v4)), "Juniper, PPP, IPv4"),
         (180, juniper(0, &[], &join(&[0x18, 0x41, 3, 0xcc], &v4)), "Juniper, Frame Relay, IPv4"),
         (181, juniper(0, &[], &join(&[0x0f, 0, 8, 0], &v4)), "Juniper, Cisco HDLC, IPv4"),
@@ -99,12 +99,12 @@ fn what_is_no_packet_of_such_a_link_is_named() {
     for (link, frame, expected) in [
         (192, ppi(105, &[0x80; 40]), "802.11 management frame 8"),
         (192, ppi(147, &v4), "link type 147 (reserved for private use) is not read"),
-        (258, pktap(0x1_0000, &v4), "loopback family 65536"),
-        (239, nflog(3, false, &[0; 40]), "loopback family 3"),
+        (258, pktap(0x1_0000, &v4), "link type inside a header (offset 0) says 65536, must be below 65536"),
+        (239, nflog(3, false, &[0; 40]), "NFLOG family 3"),
         (178, join(b"MGD\0", &v4), "Juniper header (offset 0) says 5064516, must be 0x4d4743"),
         (117, vec![12; 60], "pflog header (offset 0) says 12, must be the length of its fixed part at least"),
-        (10, [&[0x41][..], &[0; 40]].concat(), "loopback family 65"),
-        (6, vec![0; 40], "loopback family 0"),
+        (10, [&[0x41][..], &[0; 40]].concat(), "FDDI frame control 65"),
+        (6, vec![0; 40], "Token Ring frame control 0"),
     ] {
         assert_eq!(layers(link, &frame), expected, "link {link}");
     }
