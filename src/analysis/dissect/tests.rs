@@ -448,7 +448,7 @@ proptest! {
         ];
         bytes.splice(..0, starts[first].iter().copied());
         let mut dissector = Dissector::new();
-        for link in [link, 0, ETHERNET, 9, 50, 51, RAW, 105, 107, 113, 127, 242, 276] {
+        for link in [link, 0, ETHERNET, 6, 9, 10, 50, 51, 100, RAW, 105, 107, 113, 117, 119, 127, 163, 166, 178, 192, 204, 239, 242, 258, 276] {
             if let Found::Tcp(tcp) = dissector.frame(link, 1, Time::ZERO, &bytes, original) {
                 prop_assert!(tcp.segment.payload.len() <= tcp.segment.len as usize || tcp.segment.len == 0);
             }
