@@ -124,7 +124,7 @@ impl Analyzer {
         };
         let segment = &tcp.segment;
         if icmp.is_none() {
-            if segment.options_cut || (tcp.is_cut() && !cut) {
+            if segment.options_cut || (!cut && tcp.is_cut()) {
                 self.facts.on_cut(&tcp, frame.bytes.len(), cut);
             }
             self.totals.segments += 1;

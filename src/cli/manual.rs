@@ -152,7 +152,7 @@ const OBJECTS: &[&str] = &[
      dport, flags (tcpdump's letters), seq, ack (relative), len, win, window (bytes), analysis (Wireshark's names without \
      tcp.analysis.), reasons; where they are known ack_rtt, rto, bytes_in_flight, duplicate_ack (number, of), states (src, \
      dst). The same fields are the columns of --packets --csv.",
-    "With --json otherwise: an object of type capture (files, interface, dropped, frames, bytes, begin, duration, segments, unreadable, payload, connections, \
+    "With --json otherwise: an object of type capture (files, interface, dropped, frames, bytes, begin, duration, segments, unreadable, unread, payload, connections, \
      merged, others), one of type flow for every connection, one of type finding for every finding that is told (severity, \
      kind, stream, text, frames, advice, cost in seconds, more of the same kind), and for our own captures one of type truth. \
      A flow has stream, a, b, begin, duration, first_frame, last_frame, conn_state, history, handshake, illegal, and for each \

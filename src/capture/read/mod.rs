@@ -158,21 +158,16 @@ impl Reader {
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator cannot lend
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
-        let found = loop {
-            let step = match &mut self.layout {
-                Layout::Pcap(pcap) => pcap.advance(&mut self.buffer, self.facts.packets),
-                Layout::PcapNg(pcapng) => pcapng.advance(&mut self.buffer, &mut self.facts),
-                Layout::Ended => return Ok(None),
-            };
-            match step {
-                Ok(Step::Header) => match Layout::begin(&mut self.buffer, &mut self.facts) {
-                    Ok(layout) => self.layout = layout,
-                    Err(error) => break Err(error),
-                },
-                Ok(Step::Packet(found)) => break Ok(Some(found)),
-                Ok(Step::End) => break Ok(None),
-                Err(error) => break Err(error),
-            }
+        let step = match &mut self.layout {
+            Layout::Pcap(pcap) => pcap.advance(&mut self.buffer, self.facts.packets),
+            Layout::PcapNg(pcapng) => pcapng.advance(&mut self.buffer, &mut self.facts),
+            Layout::Ended => return Ok(None),
+        };
+        let found = match step {
+            Ok(Step::Packet(found)) => Ok(Some(found)),
+            Ok(Step::End) => Ok(None),
+            Ok(Step::Header) => self.appended(),
+            Err(error) => Err(error),
         };
         self.facts.bytes = self.buffer.offset();
         match found {
@@ -196,6 +191,25 @@ impl Reader {
             Err(error) => {
                 self.layout = Layout::Ended;
                 Err(error)
+            }
+        }
+    }
+
+    /// The next packet of captures that were appended: some may be empty.
+    #[cold]
+    #[inline(never)]
+    fn appended(&mut self) -> Result<Option<Found>, ReadError> {
+        loop {
+            self.layout = Layout::begin(&mut self.buffer, &mut self.facts)?;
+            let step = match &mut self.layout {
+                Layout::Pcap(pcap) => pcap.advance(&mut self.buffer, self.facts.packets)?,
+                Layout::PcapNg(pcapng) => pcapng.advance(&mut self.buffer, &mut self.facts)?,
+                Layout::Ended => Step::End,
+            };
+            match step {
+                Step::Packet(found) => return Ok(Some(found)),
+                Step::End => return Ok(None),
+                Step::Header => {}
             }
         }
     }

@@ -278,6 +278,7 @@ fn capture_object(input: &Input, analyzer: &Analyzer) -> serde_json::Value {
         "segments": totals.segments,
         "payload": totals.payload,
         "unreadable": totals.unreadable,
+        "unread": totals.unread.frames(),
         "connections": analyzer.streams().opened(),
         "merged": analyzer.streams().merged().connections,
         "others": totals.others,

@@ -61,6 +61,16 @@ fn parts_of_one_capture_are_one_interface() {
 }
 
 #[test]
+fn empty_captures_among_them_are_passed() {
+    let (empty, full) = (LITTLE.pcap(MICROS, (2, 4), 96, 1), classic(BIG, NANOS, 1, 3, b"abcd"));
+    // So many that each must not take a piece of the stack.
+    let file = [&empty.repeat(100_000)[..], &full, &empty, &sectioned(LITTLE, 1, b"efg"), &empty].concat();
+    let whole = read(&file);
+    assert!(whole.error.is_none());
+    assert_eq!((whole.packets.len(), whole.facts.sections), (2, 100_004));
+}
+
+#[test]
 fn a_file_that_is_cut_in_its_header_says_so() {
     let first = classic(LITTLE, MICROS, 1, 3, b"abcd");
     let file = [&first[..], &first[..20]].concat();
