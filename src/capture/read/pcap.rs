@@ -120,7 +120,8 @@ impl Pcap {
     }
 
     /// Finds the next packet.
-    #[inline]
+    // Called at two places, of which one is rare: a call costs a twentieth of all that is done for a packet.
+    #[inline(always)]
     pub(super) fn advance(&self, buffer: &mut Buffer, packets: u64) -> Result<Step, ReadError> {
         loop {
             let window = buffer.window();
