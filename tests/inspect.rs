@@ -486,6 +486,9 @@ fn a_header_that_was_cut_is_said_with_what_it_needs() {
     let ports = report(24);
     has(&ports, &["segments in 0 connections", &all, "needs 40 to 80 bytes of each frame, this capture has 24"]);
     has(&ports, &["warning", &format!("{} of them have little more than ports", frames.len()), "tcpdump -s 128"]);
+    let line = tcpkit(folder.path(), &["inspect", "cut.pcap", "--packets", "-c", "1"]);
+    has(&String::from_utf8_lossy(&line.stdout), &[" - IP ", "Flags [?], win ? (not all captured), length 0"]);
+    fails(&line, 0, &["1 of 1 TCP segment without more than ports"]);
     let flags = report(34);
     has(&flags, &["segments in 1 connection,", "  SF  ", &all, "this capture has 34", "not absent"]);
     assert!(flags.contains("0 errors, 1 warning"), "{flags}");

@@ -85,7 +85,7 @@ pub(super) fn tell_unread(global: &Global, analyzer: &Analyzer) {
     if totals.unreadable > 0 {
         let segments = many(totals.segments, "TCP segment");
         lines.push(format!(
-            "{} of {segments} have no more than ports: the rest was not captured",
+            "{} of {segments} without more than ports: the rest was not captured",
             grouped(totals.unreadable)
         ));
     }

@@ -285,11 +285,12 @@ fn text(out: &mut String, shown: &Shown<'_>, states: bool) -> std::fmt::Result {
         None => out.push_str("  - "),
     }
     let family = if segment.dst.is_ipv4() { "IP" } else { "IP6" };
-    write!(
-        out,
-        "{family} {}.{} > {}.{}: Flags [{}]",
-        segment.src, header.src_port, segment.dst, header.dst_port, header.flags
-    )?;
+    write!(out, "{family} {}.{} > {}.{}: Flags [", segment.src, header.src_port, segment.dst, header.dst_port)?;
+    match segment.window_cut && !shown.judged() {
+        // Of what is told to no connection, no more than ports or the sequence number was captured.
+        true => out.push_str("?]"),
+        false => write!(out, "{}]", header.flags)?,
+    }
     let seq = shown.relative_seq().unwrap_or(0);
     if segment.len > 0 {
         write!(out, ", seq {seq}:{}", seq.wrapping_add(segment.len))?;
