@@ -101,6 +101,25 @@ fn a_response_is_sent_as_it_stands_through_loss() {
     lab.assert_undisturbed();
 }
 
+/// Our server does not wait for the request, and our client took that for a mistake, in one run of ten.
+#[test]
+#[ignore = "needs root"]
+fn our_client_takes_what_our_server_sends_at_once() {
+    let mut lab = Lab::new();
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/image.txt");
+    let cat = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/cat.jpg")).unwrap();
+    lab.start_tcpkit(80, &["serve", image]);
+    for (namespace, host) in [(&lab.ours, "127.0.0.1"), (&lab.other, OURS)] {
+        let url = format!("http://{host}/");
+        for run in 0..50 {
+            let mut command = lab.command(namespace, env!("CARGO_BIN_EXE_tcpkit"));
+            let output = command.args(["fetch", "-q", "-o", "-", &url]).stdin(Stdio::null()).output().unwrap();
+            succeeds(&output);
+            assert!(output.stdout == cat, "run {run} to {host}: {} bytes", output.stdout.len());
+        }
+    }
+}
+
 /// It ended, with success, while most of the file was still in its send buffer.
 #[test]
 #[ignore = "needs root and curl"]

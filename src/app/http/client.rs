@@ -2,13 +2,16 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::task::Poll;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::server::into_io;
+use super::wire::Wire;
 use crate::net::TcpStream;
 use crate::tcp::CloseReason;
 
@@ -55,31 +58,55 @@ pub enum FetchError {
 }
 
 /// Sends `request` over `stream` and hands the answer to `sink`. Bytes of the body that came.
-pub async fn fetch(stream: &TcpStream, request: Request<Empty<Bytes>>, sink: &mut dyn Sink) -> Result<u64, FetchError> {
+///
+/// The answer counts whenever it comes: before the request, while that is being sent, or from a server that resets the
+/// connection behind it. Once the server refuses, the rest of the request is not sent (RFC 9112 section 9.5); the
+/// connection is then good for nothing but closing.
+pub async fn fetch<B>(stream: &TcpStream, request: Request<B>, sink: &mut dyn Sink) -> Result<u64, FetchError>
+where
+    B: Body + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     stream.set_nodelay(true);
-    let (mut sender, mut connection) =
-        hyper::client::conn::http1::handshake(stream).await.map_err(|error| FetchError::Connection(into_io(error)))?;
-    let mut exchange = std::pin::pin!(async {
+    let enough = AtomicBool::new(false);
+    let (mut sender, mut connection) = hyper::client::conn::http1::handshake(Wire::new(stream, &enough))
+        .await
+        .map_err(|error| FetchError::Connection(into_io(error)))?;
+    let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| head_error(stream, error))?;
-        receive(response, sink).await
-    });
+        let wanted = response.status().is_success();
+        enough.store(!wanted, Ordering::Release);
+        let had = receive(response, sink).await?;
+        // Without its sender, hyper's connection ends with what it is doing.
+        drop(sender);
+        Ok((had, wanted))
+    };
+    let mut exchange = std::pin::pin!(exchange);
     // hyper's connection does the work; the exchange only waits for it. Closing is left to who has the stream.
     let mut driving = true;
-    poll_fn(|cx| {
-        if driving && connection.poll_without_shutdown(cx).is_ready() {
-            driving = false;
-        }
-        let outcome = exchange.as_mut().poll(cx);
-        if outcome.is_pending() && driving && connection.poll_without_shutdown(cx).is_ready() {
-            driving = false;
-            return exchange.as_mut().poll(cx);
-        }
-        match outcome {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => Poll::Pending,
+    let mut drive = |cx: &mut Context<'_>| {
+        driving = driving && Pin::new(&mut connection).poll(cx).is_pending();
+        driving
+    };
+    let (had, wanted) = poll_fn(|cx| {
+        drive(cx);
+        match exchange.as_mut().poll(cx) {
+            // What is to be sent, or the end of the connection, may be news for the other.
+            Poll::Pending if !drive(cx) => exchange.as_mut().poll(cx),
+            outcome => outcome,
         }
     })
-    .await
+    .await?;
+    if wanted {
+        // A server that takes a request may have answered before it has all of it.
+        poll_fn(|cx| match drive(cx) && stream.report().ended.is_none() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+        .await;
+    }
+    Ok(had)
 }
 
 fn head_error(stream: &TcpStream, error: hyper::Error) -> FetchError {
