@@ -216,6 +216,31 @@ fn a_new_syn_replaces_a_connection_in_time_wait() {
     assert_eq!((answer[0].1.as_str(), answer[0].3), ("S.", SeqNum(5001)));
 }
 
+/// It had to wait for two MSL: its number is lower than the old connection's, as it may be with another program.
+#[test]
+fn who_cannot_follow_a_connection_in_time_wait_gets_in_by_its_reset() {
+    let mut stack = stack(true);
+    let (us, peer) = (address(US, 80), address(PEER, 5000));
+    stack.listen(us, 2).unwrap();
+    let now = Time::ZERO;
+    stack.on_packet(now, &packet(peer, us, Flags::SYN, 100, 0));
+    let iss = sent(&mut stack, now)[0].2;
+    stack.on_packet(now, &packet(peer, us, Flags::ACK, 101, iss.0.wrapping_add(1)));
+    let id = stack.accept(us).unwrap();
+    stack.with(id, Connection::shutdown);
+    sent(&mut stack, now);
+    stack.on_packet(now, &packet(peer, us, Flags::FIN | Flags::ACK, 101, iss.0.wrapping_add(2)));
+    sent(&mut stack, now);
+    stack.on_packet(now, &packet(peer, us, Flags::SYN, 50, 0));
+    let challenge = sent(&mut stack, now);
+    assert_eq!((challenge[0].1.as_str(), challenge[0].3), (".", SeqNum(102)));
+    // In SYN-SENT that acknowledgment is unacceptable (RFC 9293 section 3.10.7.3); then the SYN is sent again.
+    stack.on_packet(now, &packet(peer, us, Flags::RST, 102, 0));
+    stack.on_packet(now, &packet(peer, us, Flags::SYN, 50, 0));
+    let answer = sent(&mut stack, now);
+    assert_eq!((answer[0].1.as_str(), answer[0].3), ("S.", SeqNum(51)));
+}
+
 #[test]
 fn ten_thousand_idle_connections_have_no_deadlines() {
     let mut stack = stack(true);

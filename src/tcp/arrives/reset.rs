@@ -33,11 +33,12 @@ pub fn judge(rcv_nxt: SeqNum, rcv_wnd: u32, header: &TcpHeader) -> ResetVerdict 
 impl Connection {
     pub(super) fn on_reset(&mut self) -> Disposition {
         match self.state {
-            // RFC 1337: a RST must not cut TIME-WAIT short.
-            State::TimeWait => return Disposition::Ignored,
             State::SynReceived if self.opening.active => self.end(CloseReason::Refused),
-            // Both sides had closed: what RST says is known.
-            State::Closing | State::LastAck => self.end(CloseReason::Done),
+            // Both sides had closed: what RST says is known. TIME-WAIT ends by it as well (section 3.10.7.4), not as
+            // RFC 1337 proposes: a peer that opens anew between the same ends, with a SYN that is not surely newer,
+            // answers our challenge by this RST, and could not be let in for two MSL. That an old duplicate does it is
+            // unlikely since only the exact number counts (RFC 5961 section 3.2).
+            State::Closing | State::LastAck | State::TimeWait => self.end(CloseReason::Done),
             _ => self.end(CloseReason::Reset),
         }
         Disposition::Reset

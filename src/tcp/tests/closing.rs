@@ -136,15 +136,14 @@ fn in_every_state() -> Vec<(State, Bench, u32)> {
 }
 
 #[test]
-fn an_exact_reset_ends_every_state_but_time_wait() {
+fn an_exact_reset_ends_every_state() {
+    // RFC 9293 section 3.10.7.4, second.
     for (state, mut bench, at) in in_every_state() {
         assert_eq!(bench.tcp.state(), state);
         while bench.tcp.poll_transmit(bench.now).is_some() {}
         bench.gets(seg("R", at, 0));
         let (expected, reason) = match state {
-            // RFC 1337.
-            State::TimeWait => (State::TimeWait, Some(CloseReason::Done)),
-            State::Closing | State::LastAck => (State::Closed, Some(CloseReason::Done)),
+            State::Closing | State::LastAck | State::TimeWait => (State::Closed, Some(CloseReason::Done)),
             _ => (State::Closed, Some(CloseReason::Reset)),
         };
         assert_eq!((bench.tcp.state(), bench.tcp.ended()), (expected, reason), "RST in {state}");
