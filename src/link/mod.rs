@@ -9,6 +9,8 @@
 //! | `bottleneck` | a rate with a queue before it |
 //! | `sys/`     | system calls: the only unsafe code |
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod bottleneck;
 pub mod impair;
 #[cfg(target_os = "linux")]

@@ -53,6 +53,13 @@ struct Lane {
     flying: VecDeque<(Time, Packet)>,
 }
 
+impl Wire {
+    fn towards(&mut self, end: usize) -> &mut Lane {
+        let [first, second] = &mut self.lanes;
+        if end == 0 { first } else { second }
+    }
+}
+
 /// Joins two hosts. The first end is the one whose view [`Link::poll_incident`] gives.
 pub fn wire(config: WireConfig) -> (Port, Port) {
     let lane = || Lane { bottleneck: Bottleneck::new(config.rate, config.queue), flying: VecDeque::new() };
@@ -63,7 +70,7 @@ pub fn wire(config: WireConfig) -> (Port, Port) {
 impl Link for Port {
     fn send(&mut self, now: Time, packet: Packet) -> io::Result<()> {
         let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = &mut wire.lanes[1 - self.end];
+        let lane = wire.towards(1 - self.end);
         match lane.bottleneck.offer(now, packet.bytes.len()) {
             Some(departure) => lane.flying.push_back((departure + self.config.latency, packet)),
             None => wire.incidents.push_back(Incident {
@@ -79,7 +86,7 @@ impl Link for Port {
 
     fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
         let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        let flying = &mut wire.lanes[self.end].flying;
+        let flying = &mut wire.towards(self.end).flying;
         if flying.front().is_none_or(|(arrival, _)| *arrival > now) {
             return Ok(None);
         }
@@ -90,8 +97,8 @@ impl Link for Port {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        let wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        wire.lanes[self.end].flying.front().map(|(arrival, _)| *arrival)
+        let mut wire = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        wire.towards(self.end).flying.front().map(|(arrival, _)| *arrival)
     }
 
     fn poll_incident(&mut self) -> Option<Incident> {

@@ -14,6 +14,8 @@
 //!
 //! Iteration never follows a hash map's order: the same inputs give the same packets in the same order.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod arrivals;
 mod calls;
 pub mod counters;

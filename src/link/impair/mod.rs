@@ -167,10 +167,6 @@ impl Impair {
         }
     }
 
-    fn offer(&mut self, now: Time, packet: Packet, lane: usize) {
-        self.lanes[lane].offer(now, packet, &mut self.rules, &mut self.incidents);
-    }
-
     fn send_due(&mut self, now: Time) -> io::Result<()> {
         while let Some(packet) = self.lanes[0].take_due(now, &mut self.rules, &mut self.incidents) {
             self.inner.send(now, packet)?;
@@ -181,14 +177,14 @@ impl Impair {
 
 impl Link for Impair {
     fn send(&mut self, now: Time, packet: Packet) -> io::Result<()> {
-        self.offer(now, packet, 0);
+        self.lanes[0].offer(now, packet, &mut self.rules, &mut self.incidents);
         self.send_due(now)
     }
 
     fn receive(&mut self, now: Time) -> io::Result<Option<Packet>> {
         self.send_due(now)?;
         while let Some(packet) = self.inner.receive(now)? {
-            self.offer(now, packet, 1);
+            self.lanes[1].offer(now, packet, &mut self.rules, &mut self.incidents);
         }
         let mut packet = self.lanes[1].take_due(now, &mut self.rules, &mut self.incidents);
         if let Some(packet) = &mut packet {

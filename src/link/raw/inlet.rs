@@ -183,7 +183,8 @@ impl Inlet {
         if let Some(watch) = &mut self.watch {
             watch.on_received();
         }
-        let (ttl, protocol) = if bytes[0] >> 4 == 4 { (bytes[8], bytes[9]) } else { (bytes[7], bytes[6]) };
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let (ttl, protocol) = if byte(0) >> 4 == 4 { (byte(8), byte(9)) } else { (byte(7), byte(6)) };
         if Protocol(protocol) == Protocol::TCP {
             self.highest_ttl = self.highest_ttl.max(ttl);
         }
@@ -210,13 +211,17 @@ fn ip_packet(received: Received) -> Vec<u8> {
     let ahead = HEAD - VNET_HEADER;
     if network_offset < ahead {
         // A device without an Ethernet header: the packet's first bytes came with the head.
-        rest.splice(0..0, head[VNET_HEADER + network_offset..].iter().copied());
+        rest.splice(0..0, head.iter().skip(VNET_HEADER + network_offset).copied());
     } else if network_offset > ahead {
         rest.drain(..(network_offset - ahead).min(rest.len()));
     }
+    let length_at = |at: usize| {
+        let field: Option<&[u8; 2]> = rest.get(at..).and_then(<[u8]>::first_chunk);
+        field.map(|field| usize::from(u16::from_be_bytes(*field)))
+    };
     let stated = match rest.first().map(|first| first >> 4) {
-        Some(4) => rest.get(2..4).map(|len| usize::from(u16::from_be_bytes([len[0], len[1]]))),
-        Some(6) => rest.get(4..6).map(|len| 40 + usize::from(u16::from_be_bytes([len[0], len[1]]))),
+        Some(4) => length_at(2),
+        Some(6) => length_at(4).map(|len| 40 + len),
         _ => None,
     };
     // What follows a packet is the frame's padding; packets that are larger than their length can say are not padded.
@@ -232,8 +237,11 @@ fn ip_packet(received: Received) -> Vec<u8> {
 fn drop_jumbo_header(packet: &mut Vec<u8>) {
     const NEXT_HEADER: usize = 6;
     const JUMBO: [u8; 2] = [0xc2, 4];
-    if packet.get(NEXT_HEADER) == Some(&0) && packet.get(42..44) == Some(&JUMBO) {
-        packet[NEXT_HEADER] = packet[40];
+    let inner = packet.get(40).copied();
+    if packet.get(42..44) == Some(&JUMBO)
+        && let (Some(next @ 0), Some(inner)) = (packet.get_mut(NEXT_HEADER), inner)
+    {
+        *next = inner;
         packet.drain(40..48);
     }
 }

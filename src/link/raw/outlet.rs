@@ -203,8 +203,9 @@ impl Outlet {
                 break;
             }
         }
-        let messages: Vec<Message<'_>> =
-            runs.into_iter().map(|(to, range)| Message { to, parts: &parts[range] }).collect();
+        let message =
+            |(to, range)| Message { to, parts: parts.get::<std::ops::Range<usize>>(range).unwrap_or_default() };
+        let messages: Vec<Message<'_>> = runs.into_iter().map(message).collect();
         send::send(descriptor, &messages)
     }
 

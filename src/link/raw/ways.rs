@@ -144,16 +144,16 @@ impl Frame {
         // CWR is for the first packet alone, and who cuts must know that (RFC 3168 section 6.1.2).
         let ecn = if outgoing.tcp.flags.contains(Flags::CWR) { GSO_ECN } else { 0 };
         let headers = self.len + cutter.header_len();
-        let mut head = vec![0; VNET_HEADER + headers];
+        let mut head = Vec::with_capacity(VNET_HEADER + headers);
         let checksum_start = self.len + outgoing.ip.len();
-        head[0] = NEEDS_CSUM;
-        head[1] = gso | ecn;
-        let fields = [headers, outgoing.segment_size, checksum_start, TCP_CHECKSUM];
-        for (space, field) in head[2..VNET_HEADER].chunks_exact_mut(2).zip(fields) {
-            space.copy_from_slice(&(field as u16).to_ne_bytes());
+        head.extend([NEEDS_CSUM, gso | ecn]);
+        for field in [headers, outgoing.segment_size, checksum_start, TCP_CHECKSUM] {
+            head.extend((field as u16).to_ne_bytes());
         }
-        head[VNET_HEADER..VNET_HEADER + self.len].copy_from_slice(&self.ethernet[..self.len]);
-        cutter.write_offload_headers(&mut head[VNET_HEADER + self.len..]);
+        head.extend(self.ethernet.iter().take(self.len));
+        let ahead = head.len();
+        head.resize(VNET_HEADER + headers, 0);
+        cutter.write_offload_headers(head.split_at_mut(ahead).1);
         head
     }
 }
