@@ -1,5 +1,8 @@
 //! The program itself, as somebody types it. Everything here runs over simulated wires, without privilege.
 
+#[path = "support/deadline.rs"]
+mod deadline;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,13 +12,8 @@ use serde_json::Value;
 const CAT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/cat.jpg");
 
 fn tcpkit(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tcpkit"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpkit"));
+    deadline::output(command.args(args).current_dir(folder).env_remove("NO_COLOR").stdin(Stdio::null()))
 }
 
 fn folder() -> tempfile::TempDir {

@@ -1,5 +1,8 @@
 //! `tcpkit inspect` as somebody types it, on captures that `tcpkit fetch` writes over a simulated wire.
 
+#[path = "support/deadline.rs"]
+mod deadline;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,7 +21,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
 }
 
 fn tcpkit(folder: &Path, args: &[&str]) -> Output {
-    command(folder, args).output().unwrap()
+    deadline::output(&mut command(folder, args))
 }
 
 /// The captures that most tests read, written once: transfers that lose their fifth data segment, their first SYN, and
@@ -306,7 +309,7 @@ fn who_has_read_enough_closes_the_pipe_and_nobody_complains() {
         let mut child = command(captures(), args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut begin = [0; 10];
         child.stdout.take().unwrap().read_exact(&mut begin).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = deadline::finish(child);
         assert_eq!(output.status.code(), Some(0));
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -324,7 +327,7 @@ fn analysis(folder: &Path, args: &[&str], input: Option<&[u8]>) -> (Vec<Value>, 
         stdin.write_all(input).unwrap();
     }
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
+    let output = deadline::finish(child);
     let mut all = objects(std::str::from_utf8(&output.stdout).unwrap());
     for object in &mut all {
         object.as_object_mut().unwrap().remove("files");

@@ -5,8 +5,11 @@ mod echo_threads;
 
 mod support;
 
+use support::deadline::{Deadline, LIMIT};
+
 #[test]
 fn ten_clients_get_their_own_words_back_from_a_threaded_server() {
+    let _deadline = Deadline::or_fail(LIMIT);
     echo_threads::run().unwrap();
 }
 
@@ -14,6 +17,7 @@ fn ten_clients_get_their_own_words_back_from_a_threaded_server() {
 #[test]
 fn threads_that_wait_are_told_when_the_loop_ends() {
     use tcpkit::net::blocking::{Driver, TcpListener, TcpStream};
+    let _deadline = Deadline::or_fail(LIMIT);
     let (runtime, client, server) = {
         let pair = support::Setup::default().build();
         (pair.runtime, pair.client, pair.server)

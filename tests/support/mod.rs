@@ -1,19 +1,24 @@
 //! Two hosts on a simulated wire, for tests that read as stories.
 #![allow(dead_code, reason = "each test file uses the part it needs")]
 
+pub mod deadline;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tcpkit::link::Observer;
+use tcpkit::capture::Direction;
 use tcpkit::link::impair::{Impair, Impairments};
 use tcpkit::link::sim::{WireConfig, wire};
+use tcpkit::link::{Incident, Observer};
 use tcpkit::net::{Host, Report, Runtime, TcpListener, TcpStream};
 use tcpkit::random::Random;
 use tcpkit::script::journal::{Journal, Scribe};
 use tcpkit::stack::HostConfig;
 use tcpkit::tcp::{Config, Secret};
+use tcpkit::time::Time;
+use tcpkit::wire::Packet;
 
 pub const CLIENT: [u8; 4] = [10, 0, 0, 1];
 pub const SERVER: [u8; 4] = [10, 0, 0, 2];
@@ -58,6 +63,23 @@ impl Drop for Tell {
                 println!("run: tcpkit replay -v {path}");
             }
         }
+    }
+}
+
+/// Keeps a [`Deadline`](deadline::Deadline) as long as the loop lives, which has it for an observer.
+struct Watch(#[expect(dead_code, reason = "being there is what it does")] deadline::Deadline);
+
+impl Observer for Watch {
+    fn on_packet(&mut self, _: Time, _: Direction, _: &Packet, _: Option<&str>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn on_incident(&mut self, _: &Incident) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -107,8 +129,9 @@ impl Setup {
         let near = Impair::new(Box::new(near), &self.impairments, self.seed);
         let scribe = |end: usize| Box::new(Scribe(journals[end].clone())) as Box<dyn Observer>;
         let observers = self.observers.into_iter().chain([scribe(0)]).collect();
+        let watch = Box::new(Watch(deadline::Deadline::or_fail(deadline::LIMIT)));
         let client = runtime.attach(client, Box::new(near), observers);
-        let server = runtime.attach(server, Box::new(far), vec![scribe(1)]);
+        let server = runtime.attach(server, Box::new(far), vec![scribe(1), watch]);
         let address = if self.v6 { SocketAddr::new(v6(SERVER), 80) } else { server_address() };
         Pair { runtime, client, server, address, tell: Tell { seed: self.seed, journals } }
     }
