@@ -1,5 +1,8 @@
 //! `tcpkit replay` as somebody types it: verdicts, what a mismatch says, captures, bad input.
 
+#[path = "support/deadline.rs"]
+mod deadline;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -15,13 +18,8 @@ const OPEN: &str = "0   socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 ";
 
 fn replay(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tcpkit"))
-        .arg("replay")
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpkit"));
+    deadline::output(command.arg("replay").args(args).current_dir(folder).stdin(Stdio::null()))
 }
 
 /// Runs a script that goes on after [`OPEN`]: the exit code and what is printed.
@@ -180,7 +178,7 @@ fn a_script_comes_from_standard_input_and_the_one_in_the_readme_holds() {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = deadline::finish(child);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -245,4 +243,19 @@ fn hostile_code_and_arguments_are_bounded() {
         0,
         &[],
     );
+}
+
+#[test]
+fn an_unknown_icmp_code_is_told_with_those_that_there_are() {
+    for (icmp, message) in [
+        ("unreachable close", "ICMPv4 unreachable has no code close; net_unreachable, host_unreachable"),
+        ("time_exceeded late", "ICMPv4 time_exceeded has no code late; reassembly is known"),
+        ("source_quench hard", "ICMPv4 source_quench has no code hard; write source_quench alone"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("it.pkt"), format!("{OPEN}+.1 < icmp {icmp} [1:1(0)]\n")).unwrap();
+        let output = replay(folder.path(), &["it.pkt"]);
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!output.status.success() && printed.contains(message), "'{message}' in\n{printed}");
+    }
 }

@@ -253,10 +253,15 @@ fn icmp_numbers(spec: &IcmpSpec, v4: bool) -> Result<(u8, u8), String> {
     let found = table.iter().find(|(kind, name, ..)| *kind == spec.kind && (code.is_empty() || *name == code));
     found.map(|(_, _, kind, code)| (*kind, *code)).ok_or_else(|| {
         let version = if v4 { "ICMPv4" } else { "ICMPv6" };
-        let codes: Vec<&str> =
-            table.iter().filter(|(kind, ..)| *kind == spec.kind).map(|(_, code, ..)| *code).collect();
-        if !codes.is_empty() {
-            return format!("{version} {} has no code {code}; {} are known", spec.kind, codes.join(", "));
+        let mut of_kind = table.iter().filter(|(kind, ..)| *kind == spec.kind).map(|(_, code, ..)| *code).peekable();
+        if of_kind.peek().is_some() {
+            let named: Vec<&str> = of_kind.filter(|code| !code.is_empty()).collect();
+            let known = match named.as_slice() {
+                [] => format!("write {} alone", spec.kind),
+                [only] => format!("{only} is known"),
+                _ => format!("{} are known", named.join(", ")),
+            };
+            return format!("{version} {} has no code {code}; {known}", spec.kind);
         }
         let mut kinds: Vec<&str> = table.iter().map(|(kind, ..)| *kind).collect();
         kinds.dedup();
