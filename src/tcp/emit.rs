@@ -97,6 +97,9 @@ impl Connection {
 
     fn emit_new(&mut self, now: Time, end: SeqNum, reason: Reason) -> Transmit {
         let start = self.snd.nxt;
+        if self.board.is_empty() {
+            self.congestion.on_flight_begins(now);
+        }
         self.board.on_sent(start, end, now);
         self.snd.nxt = end;
         self.snd.max = self.snd.max.latest(end);

@@ -71,6 +71,8 @@ pub trait Controller: fmt::Debug + Send {
     fn on_timeout(&mut self, now: Time, flight: u32, again: bool);
     /// Nothing was sent for longer than an RTO (RFC 5681 section 4.1).
     fn on_idle(&mut self);
+    /// Something is sent while nothing is in flight: there was nothing to send until now, or no window for it.
+    fn on_flight_begins(&mut self, _now: Time) {}
     /// The handshake needed a retransmission: one segment (RFC 5681 section 3.1).
     fn on_lost_handshake(&mut self);
     /// The sender's MSS changed.
