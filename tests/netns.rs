@@ -204,6 +204,38 @@ fn refused_filtered_and_unreachable_are_told_apart() {
 }
 
 #[test]
+#[ignore = "needs root, nftables, nginx and curl"]
+fn a_box_that_strips_timestamps_after_the_handshake_costs_one_warning() {
+    let warning = "leaves timestamps out, though both ends agreed on them";
+    let mut lab = Lab::new();
+    let expected = lab.file("file", 2_000_000);
+    let rules = "table ip box {\nchain out {\ntype filter hook output priority mangle;\n\
+                 tcp flags & syn == 0 reset tcp option timestamp\n}\n}\n";
+    fs::write(lab.path("box"), rules).unwrap();
+    succeeds(&lab.command(&lab.other, "nft").args(["-f", "box"]).output().expect("nft (nftables) is needed"));
+    let other = lab.other.clone();
+    lab.start_nginx(&other);
+    let fetched = lab.tcpkit(&["fetch", "--max-time", "20", "-o", "got", &format!("http://{KERNEL}:8080/file")]);
+    succeeds(&fetched);
+    assert!(fs::read(lab.path("got")).unwrap() == expected);
+    let stderr = String::from_utf8_lossy(&fetched.stderr).into_owned();
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
+    // And the other way round: two connections, one warning.
+    let mut command = lab.command(&lab.ours, env!("CARGO_BIN_EXE_tcpkit"));
+    command.args(["serve", "--count", "2", "--port", "8000", "file"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    let server = command.spawn().unwrap();
+    lab.wait_for_port(&lab.ours, 8000);
+    for _ in 0..2 {
+        assert!(lab.curl(&lab.other, &format!("http://{OURS}:8000/file")) == expected);
+    }
+    let served = server.wait_with_output().unwrap();
+    succeeds(&served);
+    let stderr = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
+    lab.assert_undisturbed();
+}
+
+#[test]
 #[ignore = "needs root and python3"]
 fn a_reset_in_the_middle_and_an_empty_reply() {
     let mut lab = Lab::new();

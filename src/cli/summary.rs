@@ -184,6 +184,7 @@ fn print_end(out: &mut dyn Write, name: &str, report: &Report) -> std::io::Resul
         (stats.sack_blocks_in, "SACK blocks received"),
         (stats.sack_blocks_bad, "SACK blocks that make no sense"),
         (stats.dsacks_in, "D-SACKs received"),
+        (stats.timestamps_missing_in, "without timestamps, though agreed"),
         (stats.unacceptable_in, "segments that do not fit the connection"),
         (stats.bad_options_in, "options that make no sense"),
     ];
@@ -239,7 +240,7 @@ fn report_json(report: &Report) -> Value {
         "unacceptable_in": s.unacceptable_in, "challenges_out": s.challenges_out,
         "window_probes_out": s.window_probes_out, "keepalives_out": s.keepalives_out,
         "congestion_marks_in": s.congestion_marks_in, "congestion_echoes_in": s.congestion_echoes_in,
-        "bad_options_in": s.bad_options_in,
+        "bad_options_in": s.bad_options_in, "timestamps_missing_in": s.timestamps_missing_in,
         "rtt_seconds": report.rtt.mean().map(|mean| json!({
             "min": report.rtt.min.as_secs_f64(), "mean": mean.as_secs_f64(), "max": report.rtt.max.as_secs_f64(),
             "samples": report.rtt.count,

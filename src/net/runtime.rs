@@ -58,6 +58,8 @@ struct Attached {
     link: Box<dyn Link>,
     observers: Vec<Box<dyn Observer>>,
     incidents: Incidents,
+    /// What the host has to say to its user.
+    warnings: Vec<String>,
 }
 
 impl Runtime {
@@ -81,7 +83,13 @@ impl Runtime {
     /// Adds a host on `link`. Observers see every packet at the host's side of the link.
     pub fn attach(&mut self, config: HostConfig, link: Box<dyn Link>, observers: Vec<Box<dyn Observer>>) -> Host {
         let host = Host::new(config, self.clock.clone(), self.bell.clone());
-        self.hosts.push(Attached { host: host.clone(), link, observers, incidents: Incidents::new() });
+        self.hosts.push(Attached {
+            host: host.clone(),
+            link,
+            observers,
+            incidents: Incidents::new(),
+            warnings: Vec::new(),
+        });
         host
     }
 
@@ -118,7 +126,7 @@ impl Runtime {
         self.stop = Some(flag);
     }
 
-    /// `warn` is told what the links have to say to their user, each thing once.
+    /// `warn` is told what the links and hosts have to say to their user, each thing once.
     pub fn warn_by(&mut self, warn: impl FnMut(String) + Send + 'static) {
         self.warn = Box::new(warn);
     }
@@ -175,7 +183,7 @@ impl Runtime {
         let mut busy = false;
         for attached in &mut self.hosts {
             busy |= attached.take_in(now)?;
-            while let Some(warning) = attached.link.poll_warning() {
+            while let Some(warning) = attached.link.poll_warning().or_else(|| attached.warnings.pop()) {
                 (self.warn)(warning);
             }
         }
@@ -255,6 +263,7 @@ impl Attached {
             self.link.recycle(packet);
         }
         inner.stack.on_timeout(now);
+        self.warnings.extend(inner.stack.poll_warning());
         inner.wake();
         drop(inner);
         self.tell_incidents()?;

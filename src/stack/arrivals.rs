@@ -165,6 +165,14 @@ impl Stack {
         let Some(slot) = self.slab.get_mut(id) else { return Arrival::default() };
         let before = slot.connection.state();
         let disposition = slot.connection.on_segment(now, segment);
+        if !self.warned_of_timestamps && slot.connection.stats().timestamps_missing_in > 0 {
+            self.warned_of_timestamps = true;
+            self.warning = Some(format!(
+                "peer {} leaves timestamps out, though both ends agreed on them: a box on the path may strip the option; \
+                 its segments are taken all the same, without protection against old ones (RFC 7323 section 5)",
+                slot.connection.remote()
+            ));
+        }
         let note = annotate.then(|| {
             let after = slot.connection.describe();
             if slot.connection.state() == before {

@@ -88,6 +88,9 @@ pub struct Stack {
     answers: VecDeque<Outgoing>,
     events: VecDeque<StackEvent>,
     counters: Counters,
+    /// Something to tell the user; and whether stripped timestamps were told of.
+    warning: Option<String>,
+    warned_of_timestamps: bool,
     ip_id: u16,
     ports_taken: u16,
 }
@@ -108,6 +111,8 @@ impl Stack {
             answers: VecDeque::new(),
             events: VecDeque::new(),
             counters: Counters::default(),
+            warning: None,
+            warned_of_timestamps: false,
             ip_id,
             ports_taken: 0,
         }
@@ -158,6 +163,11 @@ impl Stack {
     /// What happened since the last call, one at a time.
     pub fn poll_event(&mut self) -> Option<StackEvent> {
         self.events.pop_front()
+    }
+
+    /// Something about a peer that the user should know, said once.
+    pub fn poll_warning(&mut self) -> Option<String> {
+        self.warning.take()
     }
 
     /// What was discarded.

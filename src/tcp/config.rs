@@ -47,8 +47,15 @@ pub struct Config {
     pub sack: bool,
     /// Timestamps with PAWS (RFC 7323).
     pub timestamps: bool,
-    /// Once timestamps are agreed, a segment without one is dropped (RFC 7323 section 3.2, SHOULD).
+    /// Once timestamps are agreed, a segment without one is dropped (RFC 7323 section 3.2, SHOULD): off. There are boxes
+    /// that let the option through in SYNs and strip it from what follows; dropping all of that would end the
+    /// connection. What is taken without a timestamp goes without PAWS and counts in
+    /// [`Stats::timestamps_missing_in`](super::Stats).
     pub timestamps_required: bool,
+    /// An empty segment exactly at the right edge of our window is taken: on. RFC 9293 section 3.4, Table 6, refuses it;
+    /// but it is what a peer that has filled our window acknowledges with, and while a segment of that window is
+    /// missing, nothing of what we send would be acknowledged.
+    pub edge_accepted: bool,
     /// Window scaling (RFC 7323).
     pub window_scale: WindowScale,
     /// Explicit congestion notification (RFC 3168): offered when we open.
@@ -127,7 +134,8 @@ impl Default for Config {
             mss: 1460,
             sack: true,
             timestamps: true,
-            timestamps_required: true,
+            timestamps_required: false,
+            edge_accepted: true,
             window_scale: WindowScale::Auto,
             ecn: true,
             ecn_accept: true,

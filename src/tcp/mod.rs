@@ -43,8 +43,14 @@
 //! | `isn`           | initial sequence numbers | RFC 6528 |
 //! | `state`, `tcb`, `config`, `timers`, `segment`, `stats`, `error` | values | |
 //!
-//! Where we differ from what an RFC recommends, the reason stands at the place: the RTO floor
-//! ([`Config::rto_min`]), and text on a SYN that opens passively, which is left for the peer to send again.
+//! Where we differ from the letter of an RFC, unless a setting or profile `rfc` of scripts says otherwise:
+//!
+//! | the letter | what we do, and why |
+//! |------------|---------------------|
+//! | RTO of 1 s at least (RFC 6298 section 2.4, SHOULD) | 200 ms: [`Config::rto_min`] |
+//! | no segment without timestamps once they are agreed (RFC 7323 section 3.2, SHOULD) | taken, and counted: boxes strip the option; [`Config::timestamps_required`] |
+//! | no empty segment at RCV.NXT+RCV.WND (RFC 9293 section 3.4, Table 6) | taken: a peer that has filled our window acknowledges from there; [`Config::edge_accepted`] |
+//! | SACK marks go at a timeout (RFC 2018 section 8, SHOULD) | only when the oldest segment bears one, which proves reneging |
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod ack_policy;

@@ -149,8 +149,8 @@ pub enum Disposition {
     Challenged,
     /// It reset the connection.
     Reset,
-    /// It has no place here and was dropped.
-    Ignored,
+    /// It has no place here and was dropped, for this reason.
+    Ignored(&'static str),
 }
 
 impl fmt::Display for Disposition {
@@ -164,7 +164,7 @@ impl fmt::Display for Disposition {
             Disposition::BadAck => "impossible acknowledgment, dropped",
             Disposition::Challenged => "challenged",
             Disposition::Reset => "reset the connection",
-            Disposition::Ignored => "ignored",
+            Disposition::Ignored(why) => return write!(f, "ignored: {why}"),
         })
     }
 }

@@ -43,6 +43,9 @@ pub struct Stats {
     pub out_of_order_in: u64,
     /// Segments that arrived with nothing new.
     pub duplicates_in: u64,
+    /// Segments without a timestamp although both ends agreed on them, and taken all the same
+    /// ([`Config::timestamps_required`](super::Config)).
+    pub timestamps_missing_in: u64,
     /// Segments outside the window, with old timestamps or with impossible acknowledgments.
     pub unacceptable_in: u64,
     /// Challenge ACKs sent.

@@ -40,6 +40,8 @@ impl Profile {
                 congestion: Algorithm::Reno,
                 rto_min: Duration::from_secs(1),
                 slow_start_limit: Some(1),
+                timestamps_required: true,
+                edge_accepted: false,
                 // A SYN is sent for three minutes at least (RFC 9293 MUST-23): 255 s.
                 syn_retries: 7,
                 ecn: false,
@@ -55,7 +57,6 @@ impl Profile {
                 slow_start_limit: None,
                 empty_probes: true,
                 sws_override: None,
-                timestamps_required: false,
                 recv_buffer: RecvBuffer::Auto { max: 6 << 20 },
                 ..Config::default()
             },

@@ -33,6 +33,7 @@ const FIELDS: &[Field] = &[
     field!(sack, switch, on),
     field!(timestamps, switch, on),
     field!(timestamps_required, switch, on),
+    field!(edge_accepted, switch, on),
     field!(window_scale, scale, read_scale),
     field!(ecn, switch, on),
     field!(ecn_accept, switch, on),

@@ -13,14 +13,14 @@ pub enum Place {
     Outside,
 }
 
-/// The four cases of Table 6, with the special allowance for a closed window told apart.
-pub fn place(rcv_nxt: SeqNum, rcv_wnd: u32, seq: SeqNum, len: u32) -> Place {
+/// The four cases of Table 6, with the special allowance for a closed window told apart. `edge_accepted` is
+/// [`Config::edge_accepted`](crate::tcp::Config).
+pub fn place(rcv_nxt: SeqNum, rcv_wnd: u32, seq: SeqNum, len: u32, edge_accepted: bool) -> Place {
     let edge = rcv_nxt + rcv_wnd;
     let within = |at: SeqNum| at.at_or_after(rcv_nxt) && at.before(edge);
     let acceptable = match (len, rcv_wnd) {
         (0, 0) => seq == rcv_nxt,
-        // An empty segment at the right edge is what a sender that filled the window acknowledges with.
-        (0, _) => within(seq) || seq == edge,
+        (0, _) => within(seq) || edge_accepted && seq == edge,
         (_, 0) => false,
         _ => within(seq) || within(seq + (len - 1)) || (seq.before(rcv_nxt) && (seq + len).after(edge)),
     };
@@ -48,7 +48,7 @@ mod tests {
             // SEG.LEN = 0, RCV.WND > 0
             (10, 0, 0, Inside),
             (10, 9, 0, Inside),
-            (10, 10, 0, Inside),
+            (10, 10, 0, Outside),
             (10, 11, 0, Outside),
             (10, -1, 0, Outside),
             // SEG.LEN > 0, RCV.WND = 0
@@ -63,7 +63,18 @@ mod tests {
             (10, -5, 100, Inside),
         ];
         for (wnd, offset, len, expected) in table {
-            assert_eq!(place(nxt, wnd, at(offset), len), expected, "window {wnd}, seq {offset:+}, length {len}");
+            let place = place(nxt, wnd, at(offset), len, false);
+            assert_eq!(place, expected, "window {wnd}, seq {offset:+}, length {len}");
+        }
+    }
+
+    #[test]
+    fn the_right_edge_is_a_place_for_empty_segments_where_the_configuration_says_so() {
+        let nxt = SeqNum(u32::MAX - 2);
+        for (offset, len, expected) in
+            [(9, 0, Place::Inside), (10, 0, Place::Inside), (11, 0, Place::Outside), (10, 1, Place::Outside)]
+        {
+            assert_eq!(place(nxt, 10, nxt + offset, len, true), expected, "seq {offset:+}, length {len}");
         }
     }
 }

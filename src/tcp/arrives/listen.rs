@@ -31,7 +31,7 @@ pub fn judge(flags: Flags) -> Case {
 impl Connection {
     pub(super) fn arrives_in_listen(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
         match judge(segment.header.flags) {
-            Case::Ignore => Disposition::Ignored,
+            Case::Ignore => Disposition::Ignored("no request"),
             Case::BadAck => {
                 self.reset = Some((segment.header.ack, None));
                 Disposition::BadAck

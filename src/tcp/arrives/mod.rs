@@ -34,7 +34,7 @@ impl Connection {
     pub fn on_segment(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
         self.stats.segments_in += 1;
         match self.state {
-            State::Closed => Disposition::Ignored,
+            State::Closed => Disposition::Ignored("the connection is closed"),
             State::Listen => self.arrives_in_listen(now, segment),
             State::SynSent => self.arrives_in_syn_sent(now, segment),
             _ => self.arrives(now, segment),
@@ -82,7 +82,8 @@ impl Connection {
         }
         // First: the sequence number.
         let without_text;
-        match acceptable::place(self.rcv_nxt(), self.rcv_wnd(), segment.header.seq, segment.len()) {
+        let edge = self.config.edge_accepted;
+        match acceptable::place(self.rcv_nxt(), self.rcv_wnd(), segment.header.seq, segment.len(), edge) {
             Place::Inside => {}
             Place::BeyondClosedWindow => {
                 // MUST-66 and section 3.10.7.4: a closed window still lets RST, ACK and URG through.
@@ -104,11 +105,11 @@ impl Connection {
                 return Disposition::Reset;
             }
             ResetVerdict::Challenge => return self.challenge(now),
-            ResetVerdict::Outside => return Disposition::Ignored,
+            ResetVerdict::Outside => return Disposition::Ignored("a reset outside the window"),
         }
         // Fifth: ACK. A segment without one is dropped.
         if !segment.header.flags.ack() {
-            return Disposition::Ignored;
+            return Disposition::Ignored("it acknowledges nothing");
         }
         match ack::place(&self.snd, segment.header.ack) {
             AckPlace::Fresh => {}
@@ -128,8 +129,11 @@ impl Connection {
         }
         // Only now is it surely the peer's: a forged acknowledgment must not move TS.Recent, or PAWS would refuse the
         // peer's own segments (RFC 7323 section 5.3, R3, and RFC 5961 section 5).
-        if let Some((value, _)) = segment.options.timestamps.filter(|_| self.timestamps.on) {
-            self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
+        match segment.options.timestamps {
+            Some((value, _)) if self.timestamps.on => {
+                self.timestamps.update(value, segment.header.seq, self.rcv.last_ack, now);
+            }
+            _ => self.stats.timestamps_missing_in += u64::from(self.timestamps.on),
         }
         self.heard(now);
         if self.ecn.on_segment(segment.ecn, segment.header.flags) {
@@ -154,7 +158,7 @@ impl Connection {
             // Section 3.2: once agreed, a segment without the option is dropped.
             None if self.config.timestamps_required => {
                 self.stats.unacceptable_in += 1;
-                Some(Disposition::Ignored)
+                Some(Disposition::Ignored("it has no timestamp, though both ends agreed on them"))
             }
             _ => None,
         }
@@ -162,7 +166,7 @@ impl Connection {
 
     fn outside_window(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
         if segment.header.flags.rst() {
-            return Disposition::Ignored;
+            return Disposition::Ignored("a reset outside the window");
         }
         if self.state == State::TimeWait && segment.header.flags.fin() {
             // The peer's FIN again: our last acknowledgment was lost, the wait starts over.

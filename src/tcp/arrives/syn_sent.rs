@@ -42,7 +42,7 @@ pub fn judge(snd: &Snd, header: &TcpHeader) -> Case {
 impl Connection {
     pub(super) fn arrives_in_syn_sent(&mut self, now: Time, segment: &Segment<'_>) -> Disposition {
         match judge(&self.snd, &segment.header) {
-            Case::Ignore => Disposition::Ignored,
+            Case::Ignore => Disposition::Ignored("no answer to our SYN"),
             Case::BadAck => {
                 self.stats.unacceptable_in += 1;
                 self.reset = Some((segment.header.ack, None));

@@ -30,7 +30,7 @@ impl Connection {
             // RFC 1122 section 4.2.2.13: nobody will read this, and the peer is told so.
             self.reset = Some((self.snd.nxt, Some(self.rcv_nxt())));
             self.end(crate::tcp::error::CloseReason::Aborted);
-            return Disposition::Ignored;
+            return Disposition::Ignored("nobody reads any more");
         }
         let disposition = self.take_text(now, segment);
         if segment.header.flags.fin() {

@@ -81,8 +81,8 @@ fn a_lost_syn_means_one_segment_and_three_seconds() {
 #[test]
 fn a_reset_that_acknowledges_our_syn_refuses_and_any_other_is_ignored() {
     let mut bench = Bench::opening(plain());
-    assert_eq!(bench.gets(seg("R", 0, 0)), Disposition::Ignored);
-    assert_eq!(bench.gets(seg("R.", 0, 9)), Disposition::Ignored);
+    assert_eq!(bench.gets(seg("R", 0, 0)), Disposition::Ignored("no answer to our SYN"));
+    assert_eq!(bench.gets(seg("R.", 0, 9)), Disposition::Ignored("no answer to our SYN"));
     assert_eq!(bench.gets(seg("R.", 0, 1)), Disposition::Reset);
     assert_eq!(bench.tcp.ended(), Some(CloseReason::Refused));
 }

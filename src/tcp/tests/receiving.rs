@@ -159,9 +159,37 @@ fn an_old_timestamp_is_dropped_and_acknowledged() {
 #[test]
 fn a_segment_without_the_agreed_timestamps_is_dropped() {
     // RFC 7323 section 3.2.
-    let mut bench = Bench::established_with(Config { timestamps: true, ..plain() }, |peer| peer.ts(1000, 0));
-    assert_eq!(bench.gets(seg(".", 1, 1).data(500)), Disposition::Ignored);
+    let strict = Config { timestamps: true, timestamps_required: true, ..plain() };
+    let mut bench = Bench::established_with(strict, |peer| peer.ts(1000, 0));
+    let disposition = bench.gets(seg(".", 1, 1).data(500));
+    assert_eq!(disposition.to_string(), "ignored: it has no timestamp, though both ends agreed on them");
+    assert_eq!((bench.tcp.readable(), bench.tcp.stats().timestamps_missing_in), (0, 0));
     assert_eq!(bench.gets(seg("R", 1, 0)), Disposition::Reset);
+}
+
+#[test]
+fn a_box_that_strips_timestamps_after_the_handshake_is_lived_with() {
+    // RFC 7323 section 3.2 (SHOULD) would drop all of it: then nothing would ever arrive.
+    let mut bench = Bench::established_with(Config { timestamps: true, ..plain() }, |peer| peer.ts(1000, 0));
+    assert_eq!(bench.gets(seg(".", 1, 1).data(500)), Disposition::Accepted);
+    assert_eq!(bench.gets(seg(".", 501, 1).data(500)), Disposition::Accepted);
+    assert_eq!((bench.tcp.readable(), bench.tcp.stats().timestamps_missing_in), (1000, 2));
+    // Our own go on, and echo the last one that came.
+    let ack = bench.take_one();
+    assert_eq!(TcpOptions::parse(ack.options.as_slice()).timestamps.map(|(_, echo)| echo), Some(1000));
+    // Without an echo the round trip is measured by what was sent once (Karn).
+    let before = bench.tcp.rto().samples().count;
+    bench.writes(500);
+    bench.take_one();
+    bench.pass(ms(70));
+    bench.gets(seg(".", 1001, 501));
+    assert_eq!((bench.tcp.rto().samples().count, bench.tcp.rto().samples().min), (before + 1, ms(70)));
+    // A stranger's guess is not the peer's doing.
+    bench.gets(seg(".", 90_000, 1).data(500));
+    bench.gets(seg(".", 1001, 0x4000_0000));
+    assert_eq!(bench.tcp.stats().timestamps_missing_in, 3);
+    // What has a timestamp is still held against the last one.
+    assert_eq!(bench.gets(seg(".", 1001, 501).data(500).ts(999, 0)), Disposition::Paws);
 }
 
 #[test]
