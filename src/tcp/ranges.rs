@@ -90,6 +90,14 @@ impl Ranges {
         Inserted { advanced: 0, fresh, duplicate }
     }
 
+    /// Forgets what lies at or beyond `end`, which is not before [`Ranges::next`].
+    pub fn truncate(&mut self, end: u64) {
+        self.islands.retain(|island| island.start < end);
+        if let Some(last) = self.islands.last_mut() {
+            last.end = last.end.min(end);
+        }
+    }
+
     fn overlap(&self, range: &Range<u64>) -> Option<Range<u64>> {
         if range.start < self.next {
             return Some(range.start..range.end.min(self.next));
@@ -133,6 +141,20 @@ mod tests {
         ranges.insert(20..30);
         assert_eq!(ranges.insert(18..22).duplicate, Some(20..22));
         assert_eq!(ranges.insert(18..30).duplicate, Some(18..30));
+    }
+
+    #[test]
+    fn what_lies_beyond_an_end_is_forgotten() {
+        let mut ranges = Ranges::default();
+        ranges.insert(0..10);
+        for start in [20, 40, 60] {
+            ranges.insert(start..start + 10);
+        }
+        ranges.truncate(45);
+        assert_eq!(ranges.islands().collect::<Vec<_>>(), [40..45, 20..30]);
+        assert_eq!(ranges.insert(10..20).advanced, 20);
+        ranges.truncate(40);
+        assert_eq!((ranges.next(), ranges.has_islands()), (30, false));
     }
 
     #[test]

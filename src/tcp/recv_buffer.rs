@@ -74,6 +74,11 @@ impl RecvBuffer {
         inserted
     }
 
+    /// Forgets what lies beyond `end`, the end of the stream, and has not become readable.
+    pub fn truncate(&mut self, end: u64) {
+        self.received.truncate(end);
+    }
+
     /// The readable bytes as at most two slices.
     pub fn peek(&self) -> (&[u8], &[u8]) {
         let len = self.readable();

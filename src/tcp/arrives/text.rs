@@ -32,10 +32,11 @@ impl Connection {
             self.end(crate::tcp::error::CloseReason::Aborted);
             return Disposition::Ignored("nobody reads any more");
         }
-        let disposition = self.take_text(now, segment);
+        // Before the text: what lies beyond the FIN must not be stored, nor go on from it.
         if segment.header.flags.fin() {
             self.note_fin(segment);
         }
+        let disposition = self.take_text(now, segment);
         if self.rcv.fin_at == Some(self.inb.next()) {
             self.on_fin(now);
         }
@@ -109,7 +110,9 @@ impl Connection {
         let ahead = i64::from(segment.header.seq.offset_from(self.rcv_text_nxt()));
         let offset = self.inb.next() as i64 + ahead;
         let skip = (-offset).max(0) as usize;
-        let room = self.rcv.adv.offset_from(segment.header.seq).max(0) as usize;
+        // Nothing follows a FIN, wherever in the stream it stands and in whatever order things arrive.
+        let edge = self.rcv.fin_at.map_or(self.rcv.adv, |fin| self.rcv_seq(fin).earliest(self.rcv.adv));
+        let room = edge.offset_from(segment.header.seq).max(0) as usize;
         let end = segment.payload.len().min(room);
         (offset.max(0) as u64, segment.payload.get(skip.min(end)..end).unwrap_or_default())
     }
@@ -123,12 +126,15 @@ impl Connection {
         }
     }
 
-    /// Where the FIN stands, if it is inside the window.
+    /// Where the FIN stands, if it is inside the window. Text that arrived before it but lies beyond it goes: the FIN ends
+    /// the stream there (section 3.10.7.4, eighth). Of several FINs the first in the stream counts.
     fn note_fin(&mut self, segment: &Segment<'_>) {
         let at = segment.header.seq + segment.payload.len() as u32;
         if at.before(self.rcv.adv) || at == self.rcv_text_nxt() {
             let offset = self.inb.next() as i64 + i64::from(at.offset_from(self.rcv_text_nxt()));
-            self.rcv.fin_at = u64::try_from(offset).ok();
+            let fin = u64::try_from(offset).ok().filter(|fin| *fin >= self.inb.next());
+            self.rcv.fin_at = fin.into_iter().chain(self.rcv.fin_at).min();
+            self.inb.truncate(self.rcv.fin_at.unwrap_or(u64::MAX));
         }
         self.acks.now(Reason::Ack);
     }

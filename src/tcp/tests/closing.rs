@@ -56,6 +56,36 @@ fn after_our_close_we_still_receive() {
 }
 
 #[test]
+fn a_fin_ends_the_stream_although_text_beyond_it_came_first() {
+    // RFC 9293 section 3.10.7.4, eighth. Beyond, across and after it, and a hole before it at first.
+    let orders: [&[Peer]; 4] = [
+        &[seg(".", 501, 1).data(500), seg("F.", 1, 1).data(500)],
+        &[seg(".", 301, 1).data(500), seg("F.", 201, 1).data(300), seg(".", 1, 1).data(200)],
+        &[seg("F.", 301, 1).data(200), seg(".", 501, 1).data(500), seg(".", 1, 1).data(300)],
+        &[seg(".", 701, 1).data(100), seg(".", 901, 1).data(100), seg("F.", 501, 1), seg(".", 1, 1).data(900)],
+    ];
+    for (index, order) in orders.into_iter().enumerate() {
+        let mut bench = Bench::established();
+        for segment in order {
+            bench.gets(segment.clone());
+        }
+        assert_eq!((bench.reads().len(), bench.tcp.at_end()), (500, true), "order {index}");
+        assert_eq!((bench.tcp.state(), bench.tcp.rcv_nxt() - IRS), (State::CloseWait, 502), "order {index}");
+        while bench.tcp.poll_transmit(bench.now).is_some() {}
+    }
+}
+
+#[test]
+fn of_two_fins_the_first_in_the_stream_counts() {
+    let mut bench = Bench::established();
+    bench.gets(seg("F.", 801, 1));
+    bench.gets(seg("F.", 501, 1));
+    bench.gets(seg("F.", 901, 1));
+    bench.gets(seg(".", 1, 1).data(1000));
+    assert_eq!((bench.reads().len(), bench.tcp.at_end()), (500, true));
+}
+
+#[test]
 fn both_close_at_once() {
     // RFC 9293 Figure 13: the FINs cross, neither acknowledges the other's.
     let mut bench = Bench::established();
