@@ -105,6 +105,16 @@ pub(super) struct Opening {
     pub offered: u16,
     /// Both ends sent the window scale option (RFC 7323 section 2.2).
     pub scaled: bool,
+    /// Text and FIN that came with the peer's SYN and wait for ESTABLISHED (RFC 9293 section 3.10.7.2 and 3.10.7.3).
+    pub queued: Option<Box<Queued>>,
+}
+
+/// What a SYN carried beside itself: no more than one segment of text, so that what a flood of forged SYNs costs is
+/// bounded by the listener's backlog.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queued {
+    pub text: Vec<u8>,
+    pub fin: bool,
 }
 
 /// Why the last segment waits although Nagle would let it go.

@@ -50,6 +50,7 @@
 //! | RTO of 1 s at least (RFC 6298 section 2.4, SHOULD) | 200 ms: [`Config::rto_min`] |
 //! | no segment without timestamps once they are agreed (RFC 7323 section 3.2, SHOULD) | taken, and counted: boxes strip the option; [`Config::timestamps_required`] |
 //! | no empty segment at RCV.NXT+RCV.WND (RFC 9293 section 3.4, Table 6) | taken: a peer that has filled our window acknowledges from there; [`Config::edge_accepted`] |
+//! | text and FIN of a SYN are queued (RFC 9293 section 3.10.7.2) | up to one segment: what a flood of SYNs costs stays bounded by the backlog |
 //! | SACK marks go at a timeout (RFC 2018 section 8, SHOULD) | only when the oldest segment bears one, which proves reneging |
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -37,7 +37,6 @@ impl Connection {
                 Disposition::BadAck
             }
             Case::Syn => {
-                // Text on the SYN is left for the peer to send again, so that a forged SYN costs us no memory.
                 self.on_syn(now, segment);
                 Disposition::Accepted
             }

@@ -19,7 +19,7 @@ mod reset;
 mod syn_sent;
 mod text;
 
-use super::connection::Connection;
+use super::connection::{Connection, Queued};
 use super::error::CloseReason;
 use super::segment::{Disposition, Reason, Segment};
 use super::state::State;
@@ -141,7 +141,9 @@ impl Connection {
         }
         self.apply_ack(now, segment);
         // Sixth to eighth: URG, text, FIN.
-        self.apply_text(now, segment)
+        let disposition = self.apply_text(now, segment);
+        self.apply_queued(now, segment);
+        disposition
     }
 
     /// PAWS comes before the sequence number (RFC 7323 section 5.3).
@@ -217,6 +219,14 @@ impl Connection {
         self.set_window(u32::from(segment.header.window), segment);
         self.opening.due = true;
         self.go(State::SynReceived);
+        let fin = segment.header.flags.fin();
+        if fin || !segment.payload.is_empty() {
+            let most = usize::from(self.config.mss);
+            // Of what is cut off the FIN is a part.
+            let text = segment.payload.get(..most).unwrap_or(segment.payload).to_vec();
+            let fin = fin && text.len() == segment.payload.len();
+            self.opening.queued = Some(Box::new(Queued { text, fin }));
+        }
     }
 
     /// What the options of the peer's SYN settle, in both roles.

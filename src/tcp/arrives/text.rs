@@ -43,6 +43,27 @@ impl Connection {
         disposition
     }
 
+    /// Text and FIN that came with the peer's SYN, once the connection is open: our SYN-ACK did not cover them. The peer may
+    /// have sent them again with the acknowledgment of our SYN, in `segment`; then they are here, and not a duplicate to be
+    /// answered.
+    pub(super) fn apply_queued(&mut self, now: Time, segment: &Segment<'_>) {
+        if !self.state.synchronized() {
+            return;
+        }
+        let Some(queued) = self.opening.queued.take() else { return };
+        let here = usize::try_from(self.inb.next()).unwrap_or(usize::MAX);
+        let Some(text) = queued.text.get(here..).filter(|_| self.state.receives()) else { return };
+        let mut header = segment.header;
+        header.seq = self.rcv_nxt();
+        header.flags = Flags::ACK.with_if(queued.fin, Flags::FIN);
+        let rest = Segment { header, payload: text, ..*segment };
+        if !rest.is_empty() {
+            // Who sent it waits, and would send it again.
+            self.acks.now(Reason::Ack);
+            self.apply_text(now, &rest);
+        }
+    }
+
     /// RCV.UP <- max(RCV.UP, SEG.UP); the user is told when that is news (MUST-32).
     fn note_urgent(&mut self, segment: &Segment<'_>) {
         let end = segment.header.seq + u32::from(segment.header.urgent);

@@ -205,6 +205,56 @@ fn a_soft_error_that_the_second_syn_meets_as_well_ends_the_attempt() {
 }
 
 #[test]
+fn text_and_fin_of_a_syn_are_delivered_once_the_connection_is_open() {
+    // RFC 9293 section 3.10.7.2: "any other control or text should be queued".
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("SF", 0, 0).text(b"hello"));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    assert_eq!((bench.tcp.readable(), bench.tcp.state()), (0, State::SynReceived));
+    bench.gets(seg(".", 1, 1));
+    assert_eq!(bench.reads(), b"hello");
+    assert_eq!((bench.tcp.at_end(), bench.tcp.state()), (true, State::CloseWait));
+    bench.sends(&["[.] 1:1 ack 7"]);
+}
+
+#[test]
+fn text_of_a_syn_that_comes_again_is_no_duplicate() {
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0).text(b"hello"));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg("P.", 1, 1).text(b"hello, you"));
+    assert_eq!(bench.reads(), b"hello, you");
+    assert_eq!(bench.tcp.stats().duplicates_in, 0);
+    // And what goes on beyond it is joined to it.
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0).text(b"hello"));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg("P.", 6, 1).text(b", you"));
+    assert_eq!(bench.reads(), b"hello, you");
+    bench.sends(&["[.] 1:1 ack 11"]);
+}
+
+#[test]
+fn a_syn_costs_no_more_memory_than_a_segment_of_text() {
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("SF", 0, 0).data(60_000));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.gets(seg(".", 1, 1));
+    assert_eq!((bench.reads().len(), bench.tcp.state()), (1000, State::Established), "the FIN is beyond");
+}
+
+#[test]
+fn text_of_a_simultaneous_open_waits_for_the_acknowledgment_of_our_syn() {
+    // RFC 9293 section 3.10.7.3.
+    let mut bench = Bench::opening(plain());
+    bench.gets(seg("S", 0, 0).text(b"hello"));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    assert_eq!(bench.tcp.readable(), 0);
+    bench.gets(seg(".", 1, 1));
+    assert_eq!(bench.reads(), b"hello");
+}
+
+#[test]
 fn a_close_before_the_handshake_is_done_waits_for_it() {
     let mut bench = Bench::listening(plain());
     bench.gets(seg("S", 0, 0));
