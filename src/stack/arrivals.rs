@@ -6,7 +6,7 @@ use super::Stack;
 use super::slab::ConnId;
 use crate::tcp::{Connection, Segment, reset_for};
 use crate::time::Time;
-use crate::wire::icmp::{self, IcmpError};
+use crate::wire::icmp::{self, IcmpError, IcmpKind};
 use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER, IpHeader};
 use crate::wire::options::OptionBytes;
 use crate::wire::packet::ChecksumState;
@@ -72,7 +72,7 @@ impl Stack {
             Protocol::TCP => self.on_tcp(now, ip, &packet.meta),
             Protocol::ICMP | Protocol::ICMPV6 => {
                 if let Some(error) = icmp::parse(ip)? {
-                    self.on_icmp(&error);
+                    return Ok(self.on_icmp(now, &error));
                 }
                 Ok(Arrival::default())
             }
@@ -152,7 +152,9 @@ impl Stack {
             return None;
         }
         let config = self.fitted(listener.tcp.clone(), remote.ip());
-        let id = self.slab.insert(Connection::accept(config, local, remote, iss, ts_offset), Some(at));
+        let mut connection = Connection::accept(config, local, remote, iss, ts_offset);
+        self.fit_path(now, &mut connection);
+        let id = self.slab.insert(connection, Some(at));
         if let Some(listener) = self.listeners.get_mut(&at) {
             listener.on_syn(id);
         }
@@ -237,15 +239,36 @@ impl Stack {
     }
 
     /// An ICMP error about a segment of ours.
-    fn on_icmp(&mut self, error: &IcmpError) {
-        let Some(id) = self.by_addresses.get(&(error.src, error.dst)).copied() else { return };
+    fn on_icmp(&mut self, now: Time, error: &IcmpError) -> Arrival {
+        let Some(id) = self.by_addresses.get(&(error.src, error.dst)).copied() else {
+            return Arrival::dropped("an ICMP error about no connection of ours, ignored");
+        };
         self.counters.icmp_errors += 1;
-        let header = TCP_HEADER + if error.dst.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
-        if let Some(slot) = self.slab.get_mut(id) {
-            slot.connection.on_icmp(error.kind, error.seq, header as u16);
+        let header = header_len(error.dst.ip());
+        let believed = self.slab.get_mut(id).is_some_and(|slot| slot.connection.on_icmp(error.kind, error.seq, header));
+        if let (true, IcmpKind::TooBig { mtu }) = (believed, error.kind) {
+            self.paths.on_too_big(now, error.dst.ip(), mtu);
         }
         self.settle(id);
+        let note = self.config.annotate.then(|| match believed {
+            true => error.kind.to_string(),
+            false => format!("{}; it quotes nothing that is in flight, ignored", error.kind),
+        });
+        Arrival { connection: Some(id), note }
     }
+
+    /// A connection begins with what is known of its path (RFC 1191 section 3).
+    pub(super) fn fit_path(&self, now: Time, connection: &mut Connection) {
+        let remote = connection.remote().ip();
+        if let Some(mtu) = self.paths.mtu(now, remote) {
+            connection.on_path_mtu(mtu, header_len(remote));
+        }
+    }
+}
+
+/// What IP and TCP take of a packet to `remote`, without options.
+pub(super) fn header_len(remote: IpAddr) -> u16 {
+    (TCP_HEADER + if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }) as u16
 }
 
 /// Sources that no host has (RFC 1122 section 3.2.1.3): answering them would hit a crowd or nobody.

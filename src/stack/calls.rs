@@ -5,13 +5,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Stack;
+use super::arrivals::header_len;
 use super::listener::Listener;
 use super::slab::ConnId;
 use crate::tcp::{Config, Connection};
 use crate::time::Time;
 use crate::wire::SeqNum;
-use crate::wire::ip::{IPV4_HEADER, IPV6_HEADER};
-use crate::wire::tcp::TCP_HEADER;
 
 /// Why a connection cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +109,8 @@ impl Stack {
         }
         let iss = isn.or(self.config.isn).unwrap_or_else(|| self.config.secret.isn(local, remote, now));
         let ts_offset = self.config.secret.timestamp_offset(local, remote);
-        let connection = Connection::open(self.fitted(tcp, remote.ip()), local, remote, iss, ts_offset);
+        let mut connection = Connection::open(self.fitted(tcp, remote.ip()), local, remote, iss, ts_offset);
+        self.fit_path(now, &mut connection);
         let id = self.slab.insert(connection, None);
         self.by_addresses.insert((local, remote), id);
         self.settle(id);
@@ -197,8 +197,8 @@ impl Stack {
 
     /// The settings for a connection to or from `remote`: the MSS is what the MTU carries, or less when asked for.
     pub(super) fn fitted(&self, mut config: Config, remote: IpAddr) -> Config {
-        let header = TCP_HEADER + if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
-        let carried = u16::try_from(self.config.mtu.saturating_sub(header)).unwrap_or(u16::MAX);
+        let carried = self.config.mtu.saturating_sub(usize::from(header_len(remote)));
+        let carried = u16::try_from(carried).unwrap_or(u16::MAX);
         config.mss = config.mss.min(carried);
         config
     }

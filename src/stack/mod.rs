@@ -10,6 +10,7 @@
 //! | `slab`      | connections by id; ids that are gone stay gone |
 //! | `listener`  | SYN backlog and accept queue |
 //! | `ports`     | ephemeral ports (RFC 6056) |
+//! | `paths`     | path MTU by destination (RFC 1191, 8201) |
 //! | `counters`  | what was discarded and why |
 //!
 //! Iteration never follows a hash map's order: the same inputs give the same packets in the same order.
@@ -20,6 +21,7 @@ mod arrivals;
 mod calls;
 pub mod counters;
 mod listener;
+mod paths;
 mod ports;
 mod slab;
 
@@ -37,6 +39,7 @@ pub use counters::Counters;
 pub use slab::ConnId;
 
 use listener::Listener;
+use paths::Paths;
 use slab::Slab;
 
 /// A host's settings.
@@ -88,6 +91,7 @@ pub struct Stack {
     answers: VecDeque<Outgoing>,
     events: VecDeque<StackEvent>,
     counters: Counters,
+    paths: Paths,
     /// Something to tell the user; and whether stripped timestamps were told of.
     warning: Option<String>,
     warned_of_timestamps: bool,
@@ -111,6 +115,7 @@ impl Stack {
             answers: VecDeque::new(),
             events: VecDeque::new(),
             counters: Counters::default(),
+            paths: Paths::default(),
             warning: None,
             warned_of_timestamps: false,
             ip_id,

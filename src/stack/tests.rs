@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::tcp::{State, WindowScale};
 use crate::wire::options::OptionBytes;
-use crate::wire::{Flags, IpPacket, Packet, Payload, SeqNum, TcpHeader, TcpPacket};
+use crate::wire::{Flags, IpPacket, Packet, Payload, SeqNum, TcpHeader, TcpOptions, TcpPacket, icmp};
 
 const US: [u8; 4] = [192, 0, 2, 1];
 const PEER: [u8; 4] = [192, 0, 2, 2];
@@ -309,4 +309,101 @@ fn what_leaves_has_the_ttl_that_was_asked_for_and_right_checksums() {
         }
     }
     assert_eq!(packets, 2);
+}
+
+/// Opens a connection to the peer's port and answers its SYN; the MSS it sends with.
+fn opened(stack: &mut Stack, now: Time, remote: SocketAddr) -> (ConnId, u16) {
+    let id = stack.connect(now, None, remote, None).unwrap();
+    let syn = sent(stack, now)[0].clone();
+    let us = stack.connection(id).unwrap().local();
+    let answer = packet(remote, us, Flags::SYN | Flags::ACK, 100, syn.2.0.wrapping_add(1));
+    stack.on_packet(now, &with_options(&answer, TcpOptions { mss: Some(1400), ..Default::default() }));
+    sent(stack, now);
+    (id, stack.connection(id).unwrap().send_mss())
+}
+
+/// The same segment with options.
+fn with_options(plain: &Packet, options: TcpOptions) -> Packet {
+    let ip = IpPacket::parse(&plain.bytes).unwrap();
+    let tcp = TcpPacket::parse(ip.payload).unwrap().header;
+    let ip = IpHeader {
+        src: ip.src,
+        dst: ip.dst,
+        protocol: Protocol::TCP,
+        ttl: 64,
+        dscp: 0,
+        ecn: Default::default(),
+        id: 1,
+    };
+    let payload = Payload::empty();
+    let outgoing = Outgoing { ip, tcp, options: options.to_bytes(), payload, segment_size: 1, note: None };
+    outgoing.packets().next().unwrap()
+}
+
+#[test]
+fn the_next_connection_begins_with_what_the_path_is_known_to_carry() {
+    // RFC 1191 section 3, RFC 8201 section 4.
+    for (remote, header) in [("192.0.2.2:80", 40), ("[2001:db8::2]:80", 60)] {
+        let remote: SocketAddr = remote.parse().unwrap();
+        let elsewhere = SocketAddr::new(if remote.is_ipv4() { [192, 0, 2, 3].into() } else { [9; 8].into() }, 80);
+        let mut stack = stack(true);
+        let (first, mss) = opened(&mut stack, Time::ZERO, remote);
+        assert_eq!(mss, 1400);
+        stack.with(first, |connection| connection.send(&[7; 1400]));
+        let big = stack.poll_transmit(Time::ZERO).unwrap().packets().next().unwrap();
+        let too_big = |mtu| icmp::write(icmp::IcmpKind::TooBig { mtu }, remote.ip(), &big.bytes).unwrap();
+        stack.on_packet(Time::ZERO, &Packet::new(too_big(1300)));
+        sent(&mut stack, Time::ZERO);
+        assert_eq!(stack.connection(first).unwrap().send_mss(), 1300 - header, "{remote}");
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        assert_eq!(opened(&mut stack, at(599), remote).1, 1300 - header, "{remote}");
+        assert_eq!(opened(&mut stack, at(599), elsewhere).1, 1400, "another destination");
+        assert_eq!(opened(&mut stack, at(600), remote).1, 1400, "{remote}");
+        // Nobody has sent that any more.
+        stack.with(first, Connection::abort);
+        sent(&mut stack, at(600));
+        stack.on_packet(at(600), &Packet::new(too_big(1290)));
+        assert_eq!(opened(&mut stack, at(600), remote).1, 1400, "{remote}");
+    }
+}
+
+#[test]
+fn an_error_about_what_is_not_in_flight_is_neither_believed_nor_remembered() {
+    // RFC 5927 section 4.1.
+    let mut stack = stack(true);
+    let remote = address(PEER, 80);
+    let (id, mss) = opened(&mut stack, Time::ZERO, remote);
+    let connection = stack.connection(id).unwrap();
+    let forged = packet(connection.local(), remote, Flags::ACK, connection.snd_nxt().0, 0);
+    let error = icmp::write(icmp::IcmpKind::TooBig { mtu: 600 }, remote.ip(), &forged.bytes).unwrap();
+    let arrival = stack.on_packet(Time::ZERO, &Packet::new(error));
+    let note =
+        "ICMP says that packets are too big, for a link that carries 600 bytes; it quotes nothing that is in flight";
+    assert!(arrival.note.as_ref().is_some_and(|said| said.starts_with(note)), "{arrival:?}");
+    assert_eq!(stack.connection(id).unwrap().send_mss(), mss);
+    assert_eq!(opened(&mut stack, Time::ZERO, remote).1, mss);
+}
+
+#[test]
+fn stripped_timestamps_are_told_of_once() {
+    let mut stack = stack(true);
+    let (us, now) = (address(US, 80), Time::ZERO);
+    stack.listen(us, 5).unwrap();
+    let mut warnings = Vec::new();
+    for port in [5000, 5001] {
+        let peer = address(PEER, port);
+        let syn = packet(peer, us, Flags::SYN, 100, 0);
+        let options = TcpOptions { timestamps: Some((7, 0)), ..Default::default() };
+        stack.on_packet(now, &with_options(&syn, options));
+        // And in nothing after that.
+        let iss = sent(&mut stack, now)[0].2;
+        for _ in 0..2 {
+            stack.on_packet(now, &packet(peer, us, Flags::ACK, 101, iss.0.wrapping_add(1)));
+            warnings.extend(stack.poll_warning());
+        }
+        let id = stack.accept(us).unwrap();
+        assert_eq!(stack.connection(id).unwrap().stats().timestamps_missing_in, 2);
+    }
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("peer 192.0.2.2:5000 leaves timestamps out"), "{warnings:?}");
 }

@@ -100,6 +100,7 @@ impl Connection {
             persist: Persist::default(),
             keepalive: KeepAlive::default(),
             timers: Timers::default(),
+            path_mss: u16::MAX,
             reset: None,
             events: Events::default(),
             last_sent: None,

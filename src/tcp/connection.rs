@@ -71,6 +71,8 @@ pub struct Connection {
     pub(super) persist: Persist,
     pub(super) keepalive: KeepAlive,
     pub(super) timers: Timers,
+    /// The largest segment that the path carries, as far as is known.
+    pub(super) path_mss: u16,
     /// A RST that waits to leave: sequence number, and acknowledgment number if it carries one.
     pub(super) reset: Option<(SeqNum, Option<SeqNum>)>,
     pub(super) events: Events,
@@ -105,6 +107,9 @@ pub(super) struct Opening {
     pub offered: u16,
     /// Both ends sent the window scale option (RFC 7323 section 2.2).
     pub scaled: bool,
+    /// How many of our SYNs met a soft ICMP error, and the last that did.
+    pub troubles: u32,
+    pub blamed: u32,
     /// Text and FIN that came with the peer's SYN and wait for ESTABLISHED (RFC 9293 section 3.10.7.2 and 3.10.7.3).
     pub queued: Option<Box<Queued>>,
 }
@@ -342,6 +347,12 @@ impl Connection {
     /// The last ICMP error that did not end the connection.
     pub fn soft_error(&self) -> Option<IcmpKind> {
         self.soft_error
+    }
+
+    /// Transmissions of our SYN that a soft ICMP error was reported for while the connection opened. TCP goes on
+    /// whatever their number (RFC 9293 MUST-56); whoever waits may have less patience.
+    pub fn syns_in_trouble(&self) -> u32 {
+        self.opening.troubles
     }
 
     /// Bytes that the peer reported to have beyond a hole.

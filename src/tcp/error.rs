@@ -42,21 +42,9 @@ impl fmt::Display for CloseReason {
             CloseReason::Reset => f.write_str("connection reset by peer"),
             CloseReason::Refused => f.write_str("connection refused"),
             CloseReason::TimedOut(None) => f.write_str("timed out: no answer"),
-            CloseReason::TimedOut(Some(kind)) => write!(f, "timed out: {}", describe(*kind)),
-            CloseReason::Unreachable(kind) => f.write_str(describe(*kind)),
+            CloseReason::TimedOut(Some(kind)) => write!(f, "timed out: {kind}"),
+            CloseReason::Unreachable(kind) => kind.fmt(f),
         }
-    }
-}
-
-fn describe(kind: IcmpKind) -> &'static str {
-    match kind {
-        IcmpKind::NoRoute => "ICMP says that there is no route to the host",
-        IcmpKind::ProtocolUnreachable => "ICMP says that the host does not speak TCP",
-        IcmpKind::PortUnreachable => "ICMP says that nobody listens on the port",
-        IcmpKind::Prohibited => "ICMP says that a filter refuses",
-        IcmpKind::TooBig { .. } => "ICMP says that packets are too big",
-        IcmpKind::TimeExceeded => "ICMP says that packets die on the way",
-        IcmpKind::ParameterProblem => "ICMP says that a header makes no sense",
     }
 }
 

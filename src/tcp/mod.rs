@@ -50,8 +50,10 @@
 //! | RTO of 1 s at least (RFC 6298 section 2.4, SHOULD) | 200 ms: [`Config::rto_min`] |
 //! | no segment without timestamps once they are agreed (RFC 7323 section 3.2, SHOULD) | taken, and counted: boxes strip the option; [`Config::timestamps_required`] |
 //! | no empty segment at RCV.NXT+RCV.WND (RFC 9293 section 3.4, Table 6) | taken: a peer that has filled our window acknowledges from there; [`Config::edge_accepted`] |
+//! | hard ICMP errors abort (RFC 9293 SHLD-26) | only an attempt to open; once synchronized they count as soft (RFC 5927 section 5.2) |
 //! | text and FIN of a SYN are queued (RFC 9293 section 3.10.7.2) | up to one segment: what a flood of SYNs costs stays bounded by the backlog |
 //! | SACK marks go at a timeout (RFC 2018 section 8, SHOULD) | only when the oldest segment bears one, which proves reneging |
+//! | every connection learns of a smaller path MTU (RFC 8201 section 5.2) | the next one does; one that is open, from errors about its own segments |
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod ack_policy;

@@ -8,7 +8,7 @@ use super::segment::Reason;
 use super::state::State;
 use super::timers::Timer;
 use crate::time::Time;
-use crate::wire::icmp::IcmpKind;
+use crate::wire::icmp::{self, IcmpKind};
 
 /// Questions that follow each other without any time between would be asked for ever.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -84,45 +84,52 @@ impl Connection {
     }
 
     /// An ICMP error that quotes a segment of ours (RFC 9293 section 3.9.2.2, RFC 5927, RFC 5461). `seq` is the
-    /// quoted sequence number; `header` the bytes that IP and TCP take before options, for the MTU.
-    pub fn on_icmp(&mut self, kind: IcmpKind, seq: crate::wire::SeqNum, header: u16) {
-        // RFC 5927 section 4.1: whoever does not know what is in flight is not believed.
-        if seq.before(self.snd.una) || seq.after(self.snd.max) {
-            return;
+    /// quoted sequence number; `header` the bytes that IP and TCP take before options, for the MTU. True when it was
+    /// believed.
+    pub fn on_icmp(&mut self, kind: IcmpKind, seq: crate::wire::SeqNum, header: u16) -> bool {
+        // RFC 5927 section 4.1, SND.UNA =< SEG.SEQ < SND.NXT: whoever does not know what is in flight is not believed.
+        // What lies at SND.NXT was never sent, unless a window probe was.
+        if seq.before(self.snd.una) || seq.at_or_after(self.snd.max) {
+            return false;
         }
         match kind {
-            IcmpKind::TooBig { mtu } => self.on_smaller_mtu(mtu, header),
-            // MUST-56: soft errors do not end a connection; they say why, should it end. One that a second SYN meets as
-            // well is no passing matter, and there is nothing yet that it could destroy (RFC 5461 section 4.1).
-            IcmpKind::NoRoute
-                if self.state == State::SynSent && self.opening.sends > 1 && self.soft_error.is_some() =>
-            {
-                self.end(CloseReason::Unreachable(kind));
-            }
+            IcmpKind::TooBig { mtu } => self.on_path_mtu(mtu, header),
+            // MUST-56: soft errors do not end a connection, nor an attempt to open one however many of them come; they
+            // say why, should it end. Who opens it is told of each and may have less patience.
             IcmpKind::NoRoute | IcmpKind::TimeExceeded | IcmpKind::ParameterProblem => self.note_trouble(kind),
-            // SHLD-26 speaks of hard errors; RFC 5461 section 4.1 takes them for soft once the peer has answered.
+            // SHLD-26 speaks of hard errors. In a synchronized state they are taken for soft (RFC 5927 section 5.2):
+            // there they are more likely forged, or of a path that was, than true.
             IcmpKind::ProtocolUnreachable | IcmpKind::PortUnreachable | IcmpKind::Prohibited => {
-                if self.state == State::SynSent {
-                    self.end(CloseReason::Unreachable(kind));
-                } else {
+                if self.state.synchronized() {
                     self.note_trouble(kind);
+                } else {
+                    self.end(CloseReason::Unreachable(kind));
                 }
             }
         }
+        true
     }
 
     /// An error that may pass.
     fn note_trouble(&mut self, kind: IcmpKind) {
         self.soft_error = Some(kind);
         self.events.trouble = true;
+        let opening = &mut self.opening;
+        if !self.state.synchronized() && opening.blamed < opening.sends {
+            // Several routers may report one packet.
+            opening.blamed = opening.sends;
+            opening.troubles += 1;
+        }
     }
 
-    /// RFC 1191, RFC 8201: send smaller packets, now and again for what was too big.
-    fn on_smaller_mtu(&mut self, mtu: u32, header: u16) {
-        // RFC 1191 section 3 and RFC 8201 section 4: no path needs less, and a lie must not make us crawl. Old
-        // routers say 0, which means nothing more than "smaller".
-        let floor = if self.remote.is_ipv4() { 576 } else { 1280 };
-        let mss = u16::try_from(mtu.max(floor)).unwrap_or(u16::MAX).saturating_sub(header);
+    /// The path carries packets of `mtu` bytes and no larger ones (RFC 1191, RFC 8201): an ICMP error says so, or one did
+    /// to another connection with this destination. Sends smaller packets from now on, and again what was too big.
+    pub fn on_path_mtu(&mut self, mtu: u32, header: u16) {
+        // A lie must not make us crawl. Old routers say 0, which means nothing more than "smaller".
+        let mtu = mtu.max(icmp::least_mtu(self.remote.is_ipv4()));
+        let mss = u16::try_from(mtu).unwrap_or(u16::MAX).saturating_sub(header);
+        // Also what the peer's SYN has yet to allow: it says nothing of the path.
+        self.path_mss = self.path_mss.min(mss);
         if mss >= self.snd.mss {
             return;
         }

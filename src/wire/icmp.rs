@@ -1,5 +1,6 @@
 //! The errors of ICMPv4 (RFC 792, 1191) and ICMPv6 (RFC 4443) that concern a transport connection.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use pnet::packet::icmp::IcmpPacket;
@@ -35,7 +36,7 @@ impl IcmpKind {
     /// What a message of this type and code says, whose header ends with `word`; `None` for those that are no errors.
     pub fn of(protocol: Protocol, kind: u8, code: u8, word: u32) -> Option<IcmpKind> {
         Some(match (protocol, kind, code) {
-            (Protocol::ICMP, 3, 2) | (Protocol::ICMPV6, 4, 1) => IcmpKind::ProtocolUnreachable,
+            (Protocol::ICMP, 3, 2) => IcmpKind::ProtocolUnreachable,
             (Protocol::ICMP, 3, 3) | (Protocol::ICMPV6, 1, 4) => IcmpKind::PortUnreachable,
             // RFC 1191 section 4: the next hop's MTU is in the low 16 bits.
             (Protocol::ICMP, 3, 4) => IcmpKind::TooBig { mtu: word & 0xffff },
@@ -43,10 +44,33 @@ impl IcmpKind {
             (Protocol::ICMP, 3, 9 | 10 | 13) | (Protocol::ICMPV6, 1, 1 | 5 | 6) => IcmpKind::Prohibited,
             (Protocol::ICMP, 3, _) | (Protocol::ICMPV6, 1, _) => IcmpKind::NoRoute,
             (Protocol::ICMP, 11, _) | (Protocol::ICMPV6, 3, _) => IcmpKind::TimeExceeded,
+            // RFC 9293 section 3.9.2.2 counts every code of ICMPv6 among the soft errors, also an unknown next header.
             (Protocol::ICMP, 12, _) | (Protocol::ICMPV6, 4, _) => IcmpKind::ParameterProblem,
             _ => return None,
         })
     }
+}
+
+impl fmt::Display for IcmpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            IcmpKind::NoRoute => "ICMP says that there is no route to the host",
+            IcmpKind::ProtocolUnreachable => "ICMP says that the host does not speak TCP",
+            IcmpKind::PortUnreachable => "ICMP says that nobody listens on the port",
+            IcmpKind::Prohibited => "ICMP says that a filter refuses",
+            IcmpKind::TooBig { mtu: 0 } => "ICMP says that packets are too big",
+            IcmpKind::TooBig { mtu } => {
+                return write!(f, "ICMP says that packets are too big, for a link that carries {mtu} bytes");
+            }
+            IcmpKind::TimeExceeded => "ICMP says that packets die on the way",
+            IcmpKind::ParameterProblem => "ICMP says that a header makes no sense",
+        })
+    }
+}
+
+/// The MTU that every path has at least: no router may ask for less (RFC 1191 section 3, RFC 8201 section 4).
+pub const fn least_mtu(v4: bool) -> u32 {
+    if v4 { 576 } else { 1280 }
 }
 
 /// An ICMP error about a segment of TCP.
@@ -132,6 +156,7 @@ pub fn write(kind: IcmpKind, from: IpAddr, offending: &[u8]) -> Result<Vec<u8>, 
         (IcmpKind::TimeExceeded, true) => (11, 0, 0),
         (IcmpKind::ParameterProblem, true) => (12, 0, 0),
         (IcmpKind::NoRoute, false) => (1, 0, 0),
+        // What comes nearest (RFC 4443 section 3.4); who reads it learns of a parameter problem.
         (IcmpKind::ProtocolUnreachable, false) => (4, 1, 0),
         (IcmpKind::PortUnreachable, false) => (1, 4, 0),
         (IcmpKind::Prohibited, false) => (1, 1, 0),
@@ -216,7 +241,9 @@ mod tests {
                 assert!(bytes.len() <= 1280);
                 let packet = IpPacket::parse(&bytes).unwrap();
                 let error = parse(&packet).unwrap().unwrap();
-                assert_eq!(error.kind, kind);
+                let v6 = src.starts_with('[');
+                let read = if v6 && kind == IcmpKind::ProtocolUnreachable { IcmpKind::ParameterProblem } else { kind };
+                assert_eq!(error.kind, read);
                 assert_eq!((error.src, error.dst), (src.parse().unwrap(), dst.parse().unwrap()));
                 assert_eq!((error.from, error.seq), (router.parse().unwrap(), SeqNum(0xfedc_ba98)));
             }

@@ -240,6 +240,8 @@ impl Connection {
             self.stats.bad_options_in += u64::from(mss < super::connection::MIN_MSS);
             self.snd.mss = mss.max(super::connection::MIN_MSS).min(self.config.mss);
         }
+        // What the path carries, as an earlier connection learned, holds for this one (RFC 1191 section 3).
+        self.snd.mss = self.snd.mss.min(self.path_mss);
         // Scaling is in force only when both sides sent the option (RFC 7323 section 2.2).
         if let (Some(theirs), Some(ours)) = (options.window_scale, self.opening.scale) {
             // Section 2.3: a larger shift is used as 14.

@@ -194,14 +194,60 @@ fn hard_icmp_errors_end_an_attempt_and_soft_ones_explain_its_end() {
 }
 
 #[test]
-fn a_soft_error_that_the_second_syn_meets_as_well_ends_the_attempt() {
+fn no_number_of_soft_errors_ends_an_attempt_but_each_syn_that_met_one_is_counted() {
+    // RFC 9293 MUST-56.
     let mut bench = Bench::opening(plain());
-    bench.pass(ms(1000));
-    bench.sends(&["[S] 0:0"]);
-    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS, 40);
-    assert_eq!(bench.tcp.state(), State::SynSent, "it may have been about the first alone");
-    bench.tcp.on_icmp(IcmpKind::NoRoute, ISS, 40);
-    assert_eq!(bench.tcp.ended(), Some(CloseReason::Unreachable(IcmpKind::NoRoute)));
+    let mut met = Vec::new();
+    for _ in 0..4 {
+        // The second router says the same of the same SYN.
+        for kind in [IcmpKind::NoRoute, IcmpKind::TimeExceeded, IcmpKind::ParameterProblem] {
+            bench.tcp.on_icmp(kind, ISS, 40);
+            assert_eq!((bench.tcp.state(), bench.tcp.poll_event()), (State::SynSent, Some(Event::Trouble)));
+        }
+        met.push(bench.tcp.syns_in_trouble());
+        bench.next_timeout();
+        bench.sends(&["[S] 0:0"]);
+    }
+    assert_eq!(met, [1, 2, 3, 4]);
+    bench.gets(seg("S.", 0, 1));
+    assert_eq!(bench.tcp.state(), State::Established);
+}
+
+#[test]
+fn a_hard_error_ends_a_half_open_connection_too() {
+    // RFC 9293 SHLD-26; only in synchronized states RFC 5927 section 5.2 takes it for soft.
+    let mut bench = Bench::listening(plain());
+    bench.gets(seg("S", 0, 0));
+    bench.sends(&["[S.] 0:0 ack 1"]);
+    bench.tcp.on_icmp(IcmpKind::PortUnreachable, ISS, 40);
+    assert_eq!(bench.tcp.ended(), Some(CloseReason::Unreachable(IcmpKind::PortUnreachable)));
+}
+
+#[test]
+fn a_quote_is_believed_from_the_oldest_byte_in_flight_to_the_last_that_was_sent() {
+    // RFC 5927 section 4.1: SND.UNA =< SEG.SEQ < SND.NXT.
+    for (seq, believed) in [(0, false), (1, true), (500, true), (1000, true), (1001, false), (1002, false)] {
+        let mut bench = Bench::established();
+        bench.writes(1000);
+        bench.take_one();
+        assert_eq!(bench.tcp.on_icmp(IcmpKind::TooBig { mtu: 576 }, ISS + seq, 40), believed, "seq {seq}");
+        assert_eq!(bench.tcp.send_mss(), if believed { 536 } else { 1000 }, "seq {seq}");
+    }
+    let mut idle = Bench::established();
+    assert!(!idle.tcp.on_icmp(IcmpKind::NoRoute, ISS + 1, 40), "nothing is in flight");
+}
+
+#[test]
+fn what_the_path_carries_bounds_the_first_segment_already() {
+    // RFC 1191 section 3: learned by an earlier connection, and whatever MSS the peer announces.
+    let mut bench = Bench::opening(plain());
+    bench.tcp.on_path_mtu(700, 40);
+    bench.tcp.on_path_mtu(900, 40);
+    bench.gets(seg("S.", 0, 1).mss(1000));
+    bench.take_one();
+    assert_eq!((bench.tcp.send_mss(), bench.tcp.smss()), (660, 660));
+    // What we announce is what we can receive, which is another path (RFC 1191 section 3.1).
+    assert_eq!(bench.tcp.config().mss, 1000);
 }
 
 #[test]
