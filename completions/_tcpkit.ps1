@@ -50,7 +50,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Go on where an earlier transfer stopped: at OFFSET, or with ''-'' at the length of what is there')
             [CompletionResult]::new('--continue-at', '--continue-at', [CompletionResultType]::ParameterName, 'Go on where an earlier transfer stopped: at OFFSET, or with ''-'' at the length of what is there')
             [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Give up after this long')
-            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up when the connection is not open after this long')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case')
             [CompletionResult]::new('--app', '--app', [CompletionResultType]::ParameterName, 'What is spoken over the connection')
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'With --app raw: send TEXT, or the contents of @FILE, instead of standard input')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'The link: the simulator for sim: targets, raw packets for all others')
@@ -191,7 +191,7 @@ Register-ArgumentCompleter -Native -CommandName 'tcpkit' -ScriptBlock {
             break
         }
         'tcpkit;handshake' {
-            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up when the connection is not open after this long')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case')
             [CompletionResult]::new('--link', '--link', [CompletionResultType]::ParameterName, 'The link: the simulator for sim: targets, raw packets for all others')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this interface only')
             [CompletionResult]::new('--interface', '--interface', [CompletionResultType]::ParameterName, 'Use this interface only')

@@ -46,7 +46,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand -C 'Go on where an earlier transfer stopped: at OFFSET, or with ''-'' at the length of what is there'
             cand --continue-at 'Go on where an earlier transfer stopped: at OFFSET, or with ''-'' at the length of what is there'
             cand --max-time 'Give up after this long'
-            cand --connect-timeout 'Give up when the connection is not open after this long'
+            cand --connect-timeout 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case'
             cand --app 'What is spoken over the connection'
             cand --data 'With --app raw: send TEXT, or the contents of @FILE, instead of standard input'
             cand --link 'The link: the simulator for sim: targets, raw packets for all others'
@@ -185,7 +185,7 @@ set edit:completion:arg-completer[tcpkit] = {|@words|
             cand --version 'Print version'
         }
         &'tcpkit;handshake'= {
-            cand --connect-timeout 'Give up when the connection is not open after this long'
+            cand --connect-timeout 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case'
             cand --link 'The link: the simulator for sim: targets, raw packets for all others'
             cand -i 'Use this interface only'
             cand --interface 'Use this interface only'

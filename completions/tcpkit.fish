@@ -45,7 +45,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s H -l header -d '
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l range -d 'Ask for these bytes only, such as 0-99, 100- or -100' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -s C -l continue-at -d 'Go on where an earlier transfer stopped: at OFFSET, or with \'-\' at the length of what is there' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l max-time -d 'Give up after this long' -r
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l connect-timeout -d 'Give up when the connection is not open after this long' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l connect-timeout -d 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l app -d 'What is spoken over the connection' -r -f -a "http\t'HTTP/1.1'
 raw\t'No protocol: standard input (or --data) is sent, what comes back is the result'"
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand fetch" -l data -d 'With --app raw: send TEXT, or the contents of @FILE, instead of standard input' -r
@@ -176,7 +176,7 @@ complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s q -l quiet -d 'P
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -l json -d 'Print the summary as one JSON object per line'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand serve" -s V -l version -d 'Print version'
-complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l connect-timeout -d 'Give up when the connection is not open after this long' -r
+complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l connect-timeout -d 'Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and the like) are enough in any case' -r
 complete -c tcpkit -n "__fish_tcpkit_using_subcommand handshake" -l link -d 'The link: the simulator for sim: targets, raw packets for all others' -r -f -a "auto\t'sim for sim: targets, else raw'
 raw\t'This host\'s own addresses, beside the kernel (Linux, needs privilege)'
 sim\t'A simulated wire in this process'"

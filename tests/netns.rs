@@ -199,6 +199,11 @@ fn refused_filtered_and_unreachable_are_told_apart() {
     }
     let unreachable = ["handshake", "--syn-retries", "0", "203.0.113.1:81"];
     fails(&run(&unreachable), 9, "ICMP says that there is no route to the host");
+    // TCP would go on for two minutes (RFC 9293 MUST-56); who waits hears of it when the second SYN meets it, too.
+    let begun = std::time::Instant::now();
+    fails(&run(&["handshake", "203.0.113.1:81"]), 9, "no route to the host, for each of 2 SYNs; given up");
+    fails(&run(&["fetch", "http://203.0.113.1:81/"]), 9, "no route to the host, for each of 2 SYNs; given up");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     let filtered = ["handshake", "--drop", "in:100%", "--syn-retries", "1", &format!("{KERNEL}:81")];
     fails(&run(&filtered), 28, "timed out: no answer");
 }

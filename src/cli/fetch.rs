@@ -14,7 +14,7 @@ use super::args::{FetchApp, FetchArgs, Global};
 use super::exit::{Exit, Failure};
 use super::save::Output;
 use super::saver::{Saver, Stop};
-use super::session::{Options, Session};
+use super::session::{Options, PATIENCE, Session};
 use super::summary::{Out, Summary};
 use super::target::{HostTarget, Target};
 use crate::app::http::client::{self, FetchError, Sink};
@@ -180,7 +180,7 @@ impl<'a> FetchRun<'a> {
         let report_to = reported.clone();
         let start = clock.now();
         let exchange = async {
-            let connecting = connect(&host, &attempts, isn);
+            let connecting = connect(&host, &attempts, isn, PATIENCE);
             let timeout = || io::Error::new(io::ErrorKind::TimedOut, "--connect-timeout has passed");
             let stream = clock.timeout(connect_timeout, connecting).await.unwrap_or_else(|| Err(timeout()));
             let kept = Kept { stream: stream.map_err(Trouble::Connect)?, report: report_to };

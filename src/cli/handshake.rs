@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{Global, HandshakeArgs};
 use super::exit::{Exit, Failure};
-use super::session::{Options, Session};
+use super::session::{Options, PATIENCE, Session};
 use super::summary::{Out, agreed};
 use super::target::Target;
 use super::units::show_duration;
@@ -42,7 +42,7 @@ pub fn run(global: &Global, args: &HandshakeArgs) -> Result<Exit, Failure> {
     let limit = args.connect_timeout.filter(|duration| !duration.is_zero());
     let start = clock.now();
     let knock = async {
-        let connecting = connect(&host, &attempts, args.path.tcp.isn.map(SeqNum));
+        let connecting = connect(&host, &attempts, args.path.tcp.isn.map(SeqNum), PATIENCE);
         let timeout = || io::Error::new(io::ErrorKind::TimedOut, "no answer");
         let stream = clock.timeout(limit, connecting).await.unwrap_or_else(|| Err(timeout()))?;
         let elapsed = clock.now().since(start);

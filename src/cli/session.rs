@@ -18,7 +18,7 @@ use crate::link::impair::{Impair, Impairments};
 use crate::link::record::{CaptureError, INTERFACES, Recorder};
 use crate::link::sim::{self, WireConfig};
 use crate::link::{Link, Observer};
-use crate::net::{Attempt, Host, Report, Runtime, Stalled};
+use crate::net::{Attempt, Host, Patience, Report, Runtime, Stalled};
 use crate::random::{Random, entropy};
 use crate::stack::HostConfig;
 use crate::tcp::{CloseReason, Config, Secret, State};
@@ -30,6 +30,9 @@ pub const SIM_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 /// Where the simulated server listens.
 const SIM_PORT: u16 = 80;
 
+/// A soft ICMP error of one SYN may be about a path that is just changing. When a second one meets it as well, a second
+/// later, somebody who waits wants to hear of it; only TCP itself must go on (RFC 9293 MUST-56).
+pub const PATIENCE: Patience = Patience(Some(2));
 /// The least time to linger: two retransmissions of a peer whose RTO is at the usual floor of 200 ms.
 const LINGER: Duration = Duration::from_millis(500);
 /// Who does not hear our acknowledgments for this long will not hear them (TIME-WAIT, as long as Linux has it).

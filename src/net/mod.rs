@@ -31,7 +31,7 @@ mod runtime;
 mod stream;
 
 pub use clock::{Clock, HyperTimer, SIM_EPOCH, Sleep};
-pub use connect::{Attempt, connect};
+pub use connect::{Attempt, GivenUp, Patience, connect};
 pub use executor::Spawner;
 pub use host::Host;
 pub use listener::TcpListener;

@@ -84,10 +84,21 @@ impl TcpStream {
 
     /// Waits until the connection is established.
     pub async fn established(self) -> io::Result<TcpStream> {
+        self.established_unless(|_| None).await
+    }
+
+    /// The same, unless `hopeless` finds a reason to wait no longer; it is asked whenever something happens.
+    pub(super) async fn established_unless(
+        self,
+        hopeless: impl Fn(&Connection) -> Option<io::Error>,
+    ) -> io::Result<TcpStream> {
         poll_fn(|cx| {
             self.poll(cx, Interest::Write, |connection| match (connection.state(), connection.ended()) {
                 (_, Some(reason)) => Poll::Ready(Err(io::Error::from(reason))),
-                (State::SynSent | State::SynReceived | State::Listen, None) => Poll::Pending,
+                (State::SynSent | State::SynReceived | State::Listen, None) => match hopeless(connection) {
+                    Some(error) => Poll::Ready(Err(error)),
+                    None => Poll::Pending,
+                },
                 _ => Poll::Ready(Ok(())),
             })
         })

@@ -142,7 +142,8 @@ pub struct FetchArgs {
     /// Give up after this long
     #[arg(long, value_name = "DUR", value_parser = units::duration)]
     pub max_time: Option<Duration>,
-    /// Give up when the connection is not open after this long
+    /// Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and
+    /// the like) are enough in any case
     #[arg(long, value_name = "DUR", value_parser = units::duration)]
     pub connect_timeout: Option<Duration>,
     /// What is spoken over the connection
@@ -220,7 +221,8 @@ pub struct HandshakeArgs {
     /// Port, when the target does not name one [default: 80]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Give up when the connection is not open after this long
+    /// Give up when the connection is not open after this long. Two SYNs that meet ICMP errors (no route, and
+    /// the like) are enough in any case
     #[arg(long, value_name = "DUR", value_parser = units::duration)]
     pub connect_timeout: Option<Duration>,
     #[command(flatten)]
