@@ -150,8 +150,8 @@ fn loss(plan: &mut Plan, dice: &mut Dice) -> bool {
     let packets = (seconds(rate, 3.0) / 1448) as f64;
     match plan.cause.as_str() {
         "burst_loss" => {
-            // Some three bursts in a transfer, of some five packets.
-            let burst = Burst { enter: 3.0 / packets, leave: dice.share(0.1, 0.3), loss: dice.share(0.6, 1.0) };
+            // Some six bursts in a transfer, of some five packets.
+            let burst = Burst { enter: 6.0 / packets, leave: dice.share(0.1, 0.3), loss: dice.share(0.6, 1.0) };
             forth(plan).burst = Some(burst);
             forth(plan).queue *= 2;
         }

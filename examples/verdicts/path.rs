@@ -292,7 +292,7 @@ impl Model {
             && side.bytes >= freeze.after_bytes
         {
             let until = *side.frozen_until.get_or_insert(now + freeze.for_ms * 1_000_000);
-            side.done.frozen += u64::from(until > ready);
+            side.done.frozen += u64::from(until > now);
             ready = ready.max(until);
         }
         if spec.rate > 0 {
