@@ -196,17 +196,19 @@ pub const CAUSES: &[Cause] = &[
     both("trickle", expect("pause", &["pause"], &[]), "a transfer whose sender has little at a time"),
     apart(
         "mtu_black_hole",
-        expect("mtu", &["mtu"], &["vanished"]),
-        expect("mtu", &["mtu", "missing", "silence"], &["vanished"]),
-        "full segments never get through and smaller ones do; the receiver sees a hole that is never filled, or silence",
+        expect("mtu", &["mtu"], &["vanished", "reset"]),
+        expect("mtu", &["mtu", "missing", "silence"], &["vanished", "reset"]),
+        "full segments never get through and smaller ones do; the receiver sees a hole that is never filled, or silence; \
+         who gives up may reset",
     ),
     Cause {
         name: "too_big_with_icmp",
         group: Group::Capture,
         sender: expect("healthy", &["mtu"], &["loss"]),
-        receiver: HEALTHY,
+        receiver: expect("healthy", &["mtu", "loss", "reordering"], &[]),
         pattern: None,
-        why: "path MTU discovery at work: a note where the ICMP message is seen, nothing elsewhere",
+        why: "path MTU discovery at work: a note where the ICMP message is seen, which is what the segments were sent \
+              again for; the receiver sees a loss repaired, in whatever order, or nothing",
     },
     both(
         "vanished",
@@ -260,6 +262,10 @@ pub const CAUSES: &[Cause] = &[
     capture("checksums_not_filled", &["capture_offload"], "checksums 0 or constant on one host"),
     capture("vlan_one_way", &[], "a tag in one direction does not split a connection"),
 ];
+
+/// Notes that a capture is not whole, or not in order: wrong of one that is, such as one with tags in one direction only.
+pub const DOUBTS: &[&str] =
+    &["one_direction", "midstream", "captured_late", "capture_time", "capture_copies", "capture_gap"];
 
 /// The cause of that name.
 pub fn cause(name: &str) -> Option<&'static Cause> {

@@ -35,10 +35,10 @@ pub fn draw(cause: &str, variant: u64, attempt: u64, seed: u64) -> Option<Plan> 
     let known = loss(&mut plan, &mut dice)
         || path(&mut plan, &mut dice)
         || opening(&mut plan, &mut dice)
-        || ending(&mut plan, &mut dice)
+        || ending(&mut plan, &mut dice, variant)
         || pace(&mut plan, &mut dice, variant)
         || options(&mut plan, &mut dice)
-        || healthy(&mut plan, &mut dice)
+        || healthy(&mut plan, &mut dice, variant)
         || capture(&mut plan, &mut dice, variant);
     plan.said = say(&plan);
     known.then_some(plan)
@@ -46,7 +46,13 @@ pub fn draw(cause: &str, variant: u64, attempt: u64, seed: u64) -> Option<Plan> 
 
 /// Who fetches something small over a clean path, CUBIC at both ends.
 fn base(cause: &str, dice: &mut Dice) -> Plan {
-    let end = || Endpoint { congestion: "cubic".into(), connect_ms: 30_000, listens: true, ..Endpoint::default() };
+    let end = || Endpoint {
+        congestion: "cubic".into(),
+        connect_ms: 30_000,
+        patience_ms: 40_000,
+        listens: true,
+        ..Endpoint::default()
+    };
     let mut plan = Plan {
         cause: cause.into(),
         v6: dice.0.chance(0.3),
@@ -159,7 +165,7 @@ fn loss(plan: &mut Plan, dice: &mut Dice) -> bool {
             rate = dice.pick(&[5, 10, 20, 50]);
             line(plan, rate, dice.pick(&[10, 20, 40, 80]));
             let product = rate * MBIT / 8 * self::round_trip(plan) / 1000;
-            forth(plan).queue = ((product as f64 * dice.share(0.3, 1.0)) as u64).max(15_000);
+            forth(plan).queue = ((product as f64 * dice.share(0.4, 1.5)) as u64).max(20_000);
         }
         "policer" => {
             rate = dice.pick(&[5, 10, 20]);
@@ -278,13 +284,14 @@ fn opening(plan: &mut Plan, dice: &mut Dice) -> bool {
     true
 }
 
-fn ending(plan: &mut Plan, dice: &mut Dice) -> bool {
+fn ending(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
     match plan.cause.as_str() {
         "reset_by_application" => {
-            plan.sender = dice.pick(&End::BOTH);
-            let bytes = roomy(plan, dice).max(200_000);
-            transfer(plan, bytes);
-            let taken = dice.range(1_000, bytes / 2);
+            plan.sender = End::BOTH[variant as usize % 2];
+            // More than both sockets hold: the sender is not done when the reader goes.
+            roomy(plan, dice);
+            transfer(plan, 8_000_000);
+            let taken = dice.range(1_000, 300_000);
             let (receiver, asks) = match plan.sender {
                 End::Client => (&mut plan.server, vec![]),
                 End::Server => (&mut plan.client, vec![Step::Send(150)]),
@@ -317,7 +324,7 @@ fn ending(plan: &mut Plan, dice: &mut Dice) -> bool {
             plan.client.sysctls = vec![("tcp_retries2".into(), dice.range(4, 5).to_string())];
         }
         "vanished" => {
-            plan.sender = dice.pick(&End::BOTH);
+            plan.sender = End::BOTH[variant as usize % 2];
             let bytes = roomy(plan, dice).max(300_000);
             transfer(plan, bytes);
             plan.path.trouble = Some(Trouble::CutAfterBytes(dice.range(20_000, bytes / 2)));
@@ -357,10 +364,10 @@ fn pace(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
         }
         "slow_reader" => {
             either(plan, dice);
-            line(plan, dice.pick(&[0, 20, 100]), dice.pick(&[1, 5, 20, 40, 80]));
+            line(plan, dice.pick(&[0, 20, 100]), dice.pick(&[1, 5, 20, 40]));
             let bytes = dice.range(600_000, 1_500_000);
             transfer(plan, bytes);
-            let sip = Step::Sip { bytes, piece: bytes / 20, every_ms: dice.range(120, 250) };
+            let sip = Step::Sip { bytes, piece: bytes / 15, every_ms: dice.range(250, 450) };
             let size = Some(dice.range(32_768, 131_072) as usize);
             match plan.sender {
                 End::Client => {
@@ -430,7 +437,11 @@ fn pace(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
         "mtu_black_hole" => {
             line(plan, dice.pick(&[0, 20, 100]), dice.pick(&[1, 10, 40, 80]));
             plan.sender = if variant.is_multiple_of(2) { End::Server } else { End::Client };
-            transfer(plan, dice.range(20_000, 200_000));
+            // Within the first window the last segment is a small one, which gets through and shows the hole.
+            let short = plan.sender == End::Client || dice.0.chance(0.5);
+            transfer(plan, if short { 1_000 + 1_428 * dice.range(2, 7) } else { dice.range(20_000, 200_000) });
+            let patience = dice.range(8_000, 15_000);
+            (plan.client.patience_ms, plan.server.patience_ms) = (patience, patience);
             // Not below what IPv6 takes for granted.
             forth(plan).largest = Some(dice.range(1_280, 1_460) as usize);
             let retries = vec![("tcp_retries2".into(), dice.range(5, 6).to_string())];
@@ -465,14 +476,15 @@ fn options(plan: &mut Plan, dice: &mut Dice) -> bool {
             line(plan, 0, dice.pick(&[10, 20, 40]));
             plan.sender = End::Client;
             plan.path.down.strip = Some(Strip::WindowScale);
-            transfer(plan, 500 * 4_000 / self::round_trip(plan));
+            // The first window is never scaled, and holds 64 KiB.
+            transfer(plan, 64_000 + dice.range(8_000, 15_000));
         }
         _ => return false,
     }
     true
 }
 
-fn healthy(plan: &mut Plan, dice: &mut Dice) -> bool {
+fn healthy(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
     match plan.cause.as_str() {
         "bulk_clean" => {
             let bytes = roomy(plan, dice);
@@ -539,7 +551,7 @@ fn healthy(plan: &mut Plan, dice: &mut Dice) -> bool {
         }
         "lan_offload" => {
             plan.direct = true;
-            plan.sender = dice.pick(&End::BOTH);
+            plan.sender = End::BOTH[variant as usize % 2];
             plan.snaplen = 128;
             transfer(plan, dice.range(1_000_000, 20_000_000));
         }
@@ -600,7 +612,11 @@ fn capture(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
             transfer(plan, bytes.max(500_000));
             Artefact::Missing(0.01)
         }
-        "captured_late" => Artefact::Late { of: end, by_us: dice.range(5_000, 30_000), sorted: dice.0.chance(0.5) },
+        "captured_late" => {
+            // Later than it takes to be acknowledged, wherever it is captured: otherwise nothing shows it.
+            let by_us = self::round_trip(plan) * 1_000 + dice.range(5_000, 30_000);
+            Artefact::Late { of: plan.sender, by_us, sorted: variant.is_multiple_of(2) }
+        }
         "checksums_not_filled" => {
             plan.snaplen = 262_144;
             Artefact::Checksums(end, dice.pick(&[0, 0, 0x1234, 0xffff]))

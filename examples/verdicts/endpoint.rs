@@ -10,8 +10,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::plan::{End, Endpoint, Step};
 
-/// No end waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a server waits for somebody to come.
+const UNTIL_ASKED: Duration = Duration::from_secs(40);
 
 /// What became of an end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -55,13 +55,14 @@ fn play(end: End, address: SocketAddr, spec: &Endpoint, outcome: &mut Outcome) -
             socket.listen(8)?;
             println!("ready");
             io::stdout().flush()?;
-            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_read_timeout(Some(UNTIL_ASKED))?;
             socket.accept()?.0.into()
         }
     };
     stream.set_nodelay(spec.no_delay)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let patience = Some(Duration::from_millis(spec.patience_ms.max(1)));
+    stream.set_read_timeout(patience)?;
+    stream.set_write_timeout(patience)?;
     if let Some((idle, interval, probes)) = spec.keep_alive {
         let times = TcpKeepalive::new().with_time(Duration::from_secs(idle));
         let times = times.with_interval(Duration::from_secs(interval)).with_retries(probes);

@@ -13,7 +13,7 @@ use pnet::datalink::{self, Channel, Config, DataLinkReceiver, DataLinkSender};
 use socket2::{Domain, Socket, Type};
 
 use super::lab::{CLIENT_MAC, SERVER_MAC};
-use super::path::Model;
+use super::path::{Leaving, Model};
 use super::plan::Path;
 
 /// What waits to leave by one device.
@@ -27,6 +27,7 @@ struct Outlet {
 struct Waiting {
     due: u64,
     number: u64,
+    order: u64,
     frame: Vec<u8>,
 }
 
@@ -129,7 +130,8 @@ fn take(shared: &Shared, way: usize, mut inlet: Box<dyn DataLinkReceiver>, mac: 
         for leaving in lock(&shared.model).pass(way, now, frame) {
             number += 1;
             let outlet = &shared.outlets[leaving.way];
-            lock(&outlet.heap).push(Waiting { due: leaving.due, number, frame: leaving.frame });
+            let Leaving { due, order, frame, .. } = leaving;
+            lock(&outlet.heap).push(Waiting { due, number, order, frame });
             outlet.more.notify_one();
         }
     }
@@ -139,7 +141,6 @@ fn put(shared: &Shared, way: usize, mut device: Box<dyn DataLinkSender>) {
     // Sleep to the microsecond rather than to 50 of them.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1_000));
     let outlet = &shared.outlets[way];
-    let mut latest = 0;
     while !shared.stop.load(Ordering::Relaxed) {
         let mut heap = lock(&outlet.heap);
         let now = shared.now();
@@ -151,10 +152,7 @@ fn put(shared: &Shared, way: usize, mut device: Box<dyn DataLinkSender>) {
         }
         let Some(first) = heap.pop() else { continue };
         drop(heap);
-        if first.number < latest {
-            lock(&shared.model).overtaken(way);
-        }
-        latest = latest.max(first.number);
+        lock(&shared.model).left(way, first.order);
         // What a device does not take is lost, as on any wire; a veth takes all.
         let _ = device.send_to(&first.frame, None);
     }

@@ -56,6 +56,8 @@ pub struct Leaving {
     pub way: usize,
     /// When, in nanoseconds.
     pub due: u64,
+    /// Its place among the segments of this way as they came; 0 for what is not counted.
+    pub order: u64,
     /// The frame.
     pub frame: Vec<u8>,
 }
@@ -79,6 +81,8 @@ struct Side {
     refilled: u64,
     bytes: u64,
     frozen_until: Option<u64>,
+    order: u64,
+    left: u64,
 }
 
 /// Whether a packet goes on.
@@ -100,6 +104,8 @@ impl Model {
             refilled: 0,
             bytes: 0,
             frozen_until: None,
+            order: 0,
+            left: 0,
         };
         let sides = [side(1, &path.up), side(2, &path.down)];
         Model { path, sides, begun: None, last: 0, bytes: 0, gone: false }
@@ -110,9 +116,13 @@ impl Model {
         [self.sides[0].done.clone(), self.sides[1].done.clone()]
     }
 
-    /// A packet left behind one that came later.
-    pub fn overtaken(&mut self, way: usize) {
-        self.sides[way].done.overtaken += 1;
+    /// A packet has left.
+    pub fn left(&mut self, way: usize, order: u64) {
+        let side = &mut self.sides[way];
+        if order > 0 {
+            side.done.overtaken += u64::from(order < side.left);
+            side.left = side.left.max(order);
+        }
     }
 
     /// A frame came at `now` that goes `way`.
@@ -120,7 +130,7 @@ impl Model {
         let mut out = Vec::new();
         let Some(places) = frames::places(&frame) else {
             let delay = self.way(way).delay_us * 1000;
-            out.push(Leaving { way, due: now + delay, frame });
+            out.push(Leaving { way, due: now + delay, order: 0, frame });
             return out;
         };
         self.sides[way].done.packets += 1;
@@ -163,7 +173,7 @@ impl Model {
                     && let Some(frame) = frames::reset(frame, true, 64)
                 {
                     side.done.made += 1;
-                    out.push(Leaving { way: 1 - way, due: now + 300_000, frame });
+                    out.push(Leaving { way: 1 - way, due: now + 300_000, order: 0, frame });
                 }
                 return Fate::Ends;
             }
@@ -174,14 +184,11 @@ impl Model {
                 if self.bytes >= after_bytes && places.len() > 0 {
                     self.gone = true;
                     side.done.made += 1;
+                    // In its place behind what is under way: only then has it the number that its receiver expects.
                     for back in [false, true] {
-                        let way = if back { 1 - way } else { way };
-                        let delay = self.way(way).delay_us * 500;
-                        out.extend(frames::reset(frame, back, ttl).map(|frame| Leaving {
-                            way,
-                            due: now + delay,
-                            frame,
-                        }));
+                        let Some(reset) = frames::reset(frame, back, ttl) else { continue };
+                        let Some(places) = frames::places(&reset) else { continue };
+                        self.carry(if back { 1 - way } else { way }, now, reset, places, out);
                     }
                     return Fate::Ends;
                 }
@@ -195,7 +202,7 @@ impl Model {
                 side.done.made += 1;
                 side.done.swallowed += 1;
                 let due = now + self.way(1 - way).delay_us * 1000;
-                out.extend(told(frame, places, kind).map(|frame| Leaving { way: 1 - way, due, frame }));
+                out.extend(told(frame, places, kind).map(|frame| Leaving { way: 1 - way, due, order: 0, frame }));
                 return Fate::Ends;
             }
         }
@@ -223,6 +230,7 @@ impl Model {
                 out.extend(told(frame, places, IcmpKind::TooBig { mtu }).map(|frame| Leaving {
                     way: 1 - way,
                     due,
+                    order: 0,
                     frame,
                 }));
             }
@@ -318,9 +326,10 @@ impl Model {
         if data && side.random.chance(spec.duplicate) {
             side.done.duplicated += 1;
             let later = 20_000 + side.random.below(800_000);
-            out.push(Leaving { way, due: due + later, frame: frame.clone() });
+            out.push(Leaving { way, due: due + later, order: 0, frame: frame.clone() });
         }
-        out.push(Leaving { way, due, frame });
+        side.order += 1;
+        out.push(Leaving { way, due, order: side.order, frame });
     }
 }
 

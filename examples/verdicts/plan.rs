@@ -209,6 +209,8 @@ pub struct Endpoint {
     pub listens: bool,
     /// How long a client tries to connect.
     pub connect_ms: u64,
+    /// How long it waits for anything later.
+    pub patience_ms: u64,
     /// What is done.
     pub steps: Vec<Step>,
     /// net.ipv4 sysctls of its namespace.

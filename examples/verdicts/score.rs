@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use tcpkit::analysis::findings::Severity;
 
-use super::causes::{CAUSES, Cause, Group, cause, class_of, expected};
+use super::causes::{CAUSES, Cause, DOUBTS, Group, cause, class_of, expected};
 use super::label::{self, Label};
 use super::plan::End;
 use super::verdict::{self, Said};
@@ -70,7 +70,8 @@ pub fn judge(label: &Label, cause: &Cause, said: Vec<Said>) -> Judged {
     let expect = expected(cause, label.end, label.sender, label.evident);
     let names = |said: &Said| expect.kinds.contains(&said.kind.as_str());
     let serious = said.iter().find(|said| said.is_serious());
-    let named = expect.kinds.is_empty() && serious.is_none() || said.iter().any(names);
+    let doubts = said.iter().any(|said| DOUBTS.contains(&said.kind.as_str()));
+    let named = expect.kinds.is_empty() && serious.is_none() && !doubts || said.iter().any(names);
     let first = serious.map_or(named, names);
     // A note is enough where nothing is wrong but the capture.
     let predicted = match serious {
