@@ -13,7 +13,7 @@ use pnet::datalink::{self, Channel, Config, DataLinkReceiver, DataLinkSender};
 use socket2::{Domain, Socket, Type};
 
 use super::lab::{CLIENT_MAC, SERVER_MAC};
-use super::path::{Leaving, Model};
+use super::path::{Done, Leaving, Model};
 use super::plan::Path;
 
 /// What waits to leave by one device.
@@ -53,6 +53,10 @@ struct Shared {
     outlets: [Outlet; 2],
     begun: Instant,
     stop: AtomicBool,
+    /// When packets came, in nanoseconds.
+    came: Mutex<Vec<u64>>,
+    /// When no thread of this program ran though one should have, from and to.
+    stalls: Mutex<Vec<(u64, u64)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -73,6 +77,8 @@ pub fn run(spec: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         outlets: Default::default(),
         begun: Instant::now(),
         stop: AtomicBool::new(false),
+        came: Mutex::default(),
+        stalls: Mutex::default(),
     });
     let (to_client, from_client) = open("rc")?;
     let (to_server, from_server) = open("rs")?;
@@ -83,6 +89,8 @@ pub fn run(spec: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         threads.push(std::thread::spawn(move || take(&here, way, inlet, mac)));
         threads.push(std::thread::spawn(move || put(&there, way, outlet)));
     }
+    let here = Arc::clone(&shared);
+    threads.push(std::thread::spawn(move || watch(&here)));
     println!("ready");
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
@@ -93,7 +101,9 @@ pub fn run(spec: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     for thread in threads {
         thread.join().map_err(|_| "a thread of the forwarder failed")?;
     }
-    println!("{}", serde_json::to_string(&lock(&shared.model).done())?);
+    let late_us = late_us(&lock(&shared.stalls), &lock(&shared.came));
+    let done = lock(&shared.model).done().map(|done| Done { late_us, ..done });
+    println!("{}", serde_json::to_string(&done)?);
     Ok(())
 }
 
@@ -117,6 +127,26 @@ fn open(name: &str) -> Result<Ends, Box<dyn Error + Send + Sync>> {
     }
 }
 
+/// Notes when a thread of this program comes to run late.
+fn watch(shared: &Shared) {
+    const TICK: Duration = Duration::from_millis(1);
+    while !shared.stop.load(Ordering::Relaxed) {
+        let from = shared.now();
+        std::thread::sleep(TICK);
+        let to = shared.now();
+        if to - from > 3_000_000 {
+            lock(&shared.stalls).push((from, to));
+        }
+    }
+}
+
+/// The longest of the stalls in which a packet had to wait, in microseconds.
+fn late_us(stalls: &[(u64, u64)], came: &[u64]) -> u64 {
+    // One that waited is taken right after the stall.
+    let hit = |(from, to): &&(u64, u64)| came.iter().any(|came| (*from..=*to + 1_000_000).contains(came));
+    stalls.iter().filter(hit).map(|(from, to)| (to - from) / 1000).max().unwrap_or(0)
+}
+
 fn take(shared: &Shared, way: usize, mut inlet: Box<dyn DataLinkReceiver>, mac: [u8; 6]) {
     let mut number = 0;
     while !shared.stop.load(Ordering::Relaxed) {
@@ -127,6 +157,7 @@ fn take(shared: &Shared, way: usize, mut inlet: Box<dyn DataLinkReceiver>, mac: 
         }
         let frame = frame.to_vec();
         let now = shared.now();
+        lock(&shared.came).push(now);
         for leaving in lock(&shared.model).pass(way, now, frame) {
             number += 1;
             let outlet = &shared.outlets[leaving.way];

@@ -1,5 +1,5 @@
 //! One run: namespaces, captures at both ends, the path between them, and all of it gone afterwards. Needs root,
-//! iproute2, tcpdump, ethtool and nft.
+//! iproute2, tcpdump, ethtool, chrt and nft.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -199,8 +199,9 @@ fn stop_capture(mut running: Running) -> Fallible<()> {
 type Forwarder = (Running, ChildStdin, BufReader<std::process::ChildStdout>);
 
 fn start_forwarder(names: &Names, plan: &Plan) -> Fallible<Forwarder> {
-    let mut command = inside(&names.router, &this()?);
-    command.arg("role-path").arg(serde_json::to_string(&plan.path)?);
+    // In the class of real-time programs: what else the machine does is not to be part of the path.
+    let mut command = inside(&names.router, "chrt");
+    command.args(["--rr", "10"]).arg(this()?).arg("role-path").arg(serde_json::to_string(&plan.path)?);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut running = Running(child);
     let stdin = running.0.stdin.take().ok_or("no standard input")?;

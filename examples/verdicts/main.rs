@@ -9,7 +9,7 @@
 //! target/debug/examples/verdicts sample DIR OUT              keeps a few small ones
 //! ```
 //!
-//! `make` needs root, iproute2, tcpdump, ethtool and nft. Each run has three namespaces of its own: a client, a server,
+//! `make` needs root, iproute2, tcpdump, ethtool, chrt and nft. Each run has three namespaces of its own: a client, a server,
 //! and a router between them in which this program carries packets from one side to the other, with delay, rate, queue,
 //! loss and whatever else the cause asks for. Ends are sockets of the kernel; captures are tcpdump's, of both ends. A
 //! label says what was done, with counts of the path's own; a run on which nothing of it happened is drawn again.

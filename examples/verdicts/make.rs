@@ -19,6 +19,8 @@ type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A draw that did nothing of what its label says is drawn again so often.
 const ATTEMPTS: u64 = 5;
+/// A path that was later than this is not what was drawn.
+const LATE_US: u64 = 5_000;
 
 /// What to make.
 #[derive(Args, Debug)]
@@ -86,22 +88,32 @@ fn one(args: &Make, cause: &Cause, variant: u64) -> Fallible<Vec<Label>> {
     let mut why = String::new();
     for attempt in 0..ATTEMPTS {
         let plan = draw(cause.name, variant, attempt, args.seed).ok_or("nobody knows how to draw it")?;
-        let outcome = lab::run(&plan, &paths[0], &paths[1]).and_then(|truth| {
+        let outcome = undisturbed(&plan, &paths).and_then(|truth| {
             happened(cause, &plan, &truth)?;
             Ok(truth)
         });
-        let truth = match outcome {
-            Ok(truth) => truth,
-            Err(error) => {
-                why = error.to_string();
-                eprintln!("{} {variant}: drawn again: {why} ({})", cause.name, plan.said);
-                continue;
-            }
-        };
-        return labels(cause, &plan, &truth, &paths, file);
+        match outcome {
+            Ok(truth) => return labels(cause, &plan, &truth, &paths, file),
+            Err(error) => why = error.to_string(),
+        }
+        eprintln!("{} {variant}: drawn again: {why} ({})", cause.name, plan.said);
     }
     paths.iter().for_each(|path| drop(fs::remove_file(path)));
     Err(why.into())
+}
+
+/// Runs a plan, again where the machine was too busy to keep to it.
+fn undisturbed(plan: &Plan, paths: &[PathBuf; 2]) -> Fallible<Truth> {
+    let mut late = 0;
+    for _ in 0..ATTEMPTS {
+        let truth = lab::run(plan, &paths[0], &paths[1])?;
+        late = truth.path[0].late_us;
+        if late <= LATE_US {
+            return Ok(truth);
+        }
+        eprintln!("{}: run again: the path was up to {late} us late", plan.cause);
+    }
+    Err(format!("the machine is too busy: the path was up to {late} us late").into())
 }
 
 fn labels(

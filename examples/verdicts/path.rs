@@ -47,6 +47,8 @@ pub struct Done {
     pub made: u64,
     /// The longest wait before the bottleneck, in microseconds.
     pub longest_wait_us: u64,
+    /// For how long a packet may have waited for the forwarder itself, in microseconds: what the machine adds.
+    pub late_us: u64,
 }
 
 /// A packet on its way out.
