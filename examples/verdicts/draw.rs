@@ -9,7 +9,16 @@ const ROUND_TRIPS: &[u64] = &[1, 5, 10, 20, 40, 80, 150];
 const MBIT: u64 = 1_000_000;
 
 /// Chance, in the words of this file.
-struct Dice(Random);
+struct Dice(Random, Size);
+
+/// How much a transfer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Enough for what happens to happen often.
+    Full,
+    /// Enough for it to happen, in captures that are small enough to keep.
+    Brief,
+}
 
 impl Dice {
     fn pick<T: Copy>(&mut self, of: &[T]) -> T {
@@ -20,17 +29,28 @@ impl Dice {
         low + self.0.below(high - low + 1)
     }
 
+    /// So many bytes at `rate` Mbit/s, within what a capture should hold.
+    fn seconds(&self, rate: u64, seconds: f64) -> u64 {
+        let (least, most) = if self.1 == Size::Full { (300_000.0, 4e6) } else { (150_000.0, 400_000.0) };
+        ((rate * MBIT / 8) as f64 * seconds).clamp(least, most) as u64
+    }
+
+    /// A third of `bytes` in a brief transfer.
+    fn least(&self, bytes: u64) -> u64 {
+        if self.1 == Size::Full { bytes } else { bytes / 3 }
+    }
+
     fn share(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.range(0, 1_000_000) as f64 / 1e6
     }
 }
 
 /// The plan of the `variant`-th run of `cause`, drawn again for each `attempt`.
-pub fn draw(cause: &str, variant: u64, attempt: u64, seed: u64) -> Option<Plan> {
+pub fn draw(cause: &str, variant: u64, attempt: u64, seed: u64, size: Size) -> Option<Plan> {
     let name = cause
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut dice = Dice(Random::new(seed).split(name).split(variant * 64 + attempt));
+    let mut dice = Dice(Random::new(seed).split(name).split(variant * 64 + attempt), size);
     let mut plan = base(cause, &mut dice);
     let known = loss(&mut plan, &mut dice)
         || path(&mut plan, &mut dice)
@@ -127,11 +147,6 @@ fn either(plan: &mut Plan, dice: &mut Dice) {
     }
 }
 
-/// So many bytes at `rate` Mbit/s, within what a capture should hold.
-fn seconds(rate: u64, seconds: f64) -> u64 {
-    ((rate * MBIT / 8) as f64 * seconds).clamp(300_000.0, 4e6) as u64
-}
-
 /// A path with room: the transfer ends before it fills the pipe, so nothing is lost and no queue grows.
 fn roomy(plan: &mut Plan, dice: &mut Dice) -> u64 {
     let round_trip = dice.pick(ROUND_TRIPS);
@@ -139,7 +154,7 @@ fn roomy(plan: &mut Plan, dice: &mut Dice) -> u64 {
     line(plan, rate, round_trip);
     forth(plan).queue = 4_000_000;
     let product = if rate == 0 { 1_500_000 } else { rate * MBIT / 8 * round_trip / 1000 };
-    let most = (product * 3 / 2).clamp(60_000, 2_000_000);
+    let most = (product * 3 / 2).clamp(60_000, if dice.1 == Size::Full { 2_000_000 } else { 250_000 });
     dice.range(most / 2, most)
 }
 
@@ -153,7 +168,7 @@ fn loss(plan: &mut Plan, dice: &mut Dice) -> bool {
     if dice.0.chance(0.15) && plan.cause != "queue_overflow" {
         (plan.client.congestion, plan.server.congestion) = ("bbr".into(), "bbr".into());
     }
-    let packets = (seconds(rate, 3.0) / 1448) as f64;
+    let packets = (dice.seconds(rate, 3.0) / 1448) as f64;
     match plan.cause.as_str() {
         "burst_loss" => {
             // Some six bursts in a transfer, of some five packets.
@@ -181,7 +196,7 @@ fn loss(plan: &mut Plan, dice: &mut Dice) -> bool {
         let off = || vec![("tcp_sack".into(), "0".into()), ("tcp_timestamps".into(), "0".into())];
         (plan.client.sysctls, plan.server.sysctls) = (off(), off());
     }
-    transfer(plan, seconds(rate, 3.0));
+    transfer(plan, dice.seconds(rate, 3.0));
     true
 }
 
@@ -193,11 +208,11 @@ fn path(plan: &mut Plan, dice: &mut Dice) -> bool {
             let rate = dice.pick(&[2, 5, 10]);
             line(plan, rate, dice.pick(&[5, 10, 20, 40]));
             forth(plan).queue = 3_000_000;
-            transfer(plan, seconds(rate, 3.0).clamp(600_000, 2_500_000));
+            transfer(plan, dice.seconds(rate, 3.0).min(2_500_000).max(dice.least(600_000)));
         }
         "reordering" => {
             either(plan, dice);
-            let bytes = roomy(plan, dice).max(300_000);
+            let bytes = roomy(plan, dice).max(dice.least(300_000));
             let hold = (self::round_trip(plan) * 100).clamp(500, 8_000);
             let reorder = Reorder {
                 share: dice.share(0.005, 0.05).max(8.0 / packets(bytes)),
@@ -214,7 +229,7 @@ fn path(plan: &mut Plan, dice: &mut Dice) -> bool {
         }
         "corruption" => {
             either(plan, dice);
-            let bytes = roomy(plan, dice).max(300_000);
+            let bytes = roomy(plan, dice).max(dice.least(300_000));
             forth(plan).corrupt = dice.share(0.005, 0.03).max(4.0 / packets(bytes));
             // Without the payload a checksum cannot be verified.
             plan.snaplen = 262_144;
@@ -234,7 +249,7 @@ fn path(plan: &mut Plan, dice: &mut Dice) -> bool {
         }
         "delay_spike" => {
             either(plan, dice);
-            let bytes = roomy(plan, dice).max(400_000);
+            let bytes = roomy(plan, dice).max(dice.least(400_000));
             let for_ms = dice.range(400, 1500) + 3 * self::round_trip(plan);
             forth(plan).freeze = Some(Freeze { after_bytes: bytes / 3, for_ms });
             transfer(plan, bytes);
@@ -325,7 +340,7 @@ fn ending(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
         }
         "vanished" => {
             plan.sender = End::BOTH[variant as usize % 2];
-            let bytes = roomy(plan, dice).max(300_000);
+            let bytes = roomy(plan, dice).max(dice.least(300_000));
             transfer(plan, bytes);
             plan.path.trouble = Some(Trouble::CutAfterBytes(dice.range(20_000, bytes / 2)));
             let retries = vec![("tcp_retries2".into(), dice.range(4, 6).to_string())];
@@ -365,7 +380,8 @@ fn pace(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
         "slow_reader" => {
             either(plan, dice);
             line(plan, dice.pick(&[0, 20, 100]), dice.pick(&[1, 5, 20, 40]));
-            let bytes = dice.range(600_000, 1_500_000);
+            let most = dice.least(1_500_000);
+            let bytes = dice.range(most / 2, most);
             transfer(plan, bytes);
             let sip = Step::Sip { bytes, piece: bytes / 15, every_ms: dice.range(250, 450) };
             let size = Some(dice.range(32_768, 131_072) as usize);
@@ -500,7 +516,7 @@ fn healthy(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
             let rate = dice.pick(&[0, 20, 50, 100]);
             line(plan, rate, dice.pick(&[10, 20, 40, 80]));
             forth(plan).queue *= 3;
-            transfer(plan, seconds(rate.max(50), 1.0).min(2_000_000));
+            transfer(plan, dice.seconds(rate.max(50), 1.0).min(2_000_000));
         }
         "web" => {
             let (count, answer) = (dice.range(2, 4) as u32, dice.range(1_000, 80_000));
@@ -609,7 +625,7 @@ fn capture(plan: &mut Plan, dice: &mut Dice, variant: u64) -> bool {
             Artefact::Cut(14 + ip + 20 + dice.pick(&[0, 2, 4, 8]))
         }
         "missing_in_capture" => {
-            transfer(plan, bytes.max(500_000));
+            transfer(plan, bytes.max(dice.least(500_000)));
             Artefact::Missing(0.01)
         }
         "captured_late" => {

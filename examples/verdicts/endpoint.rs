@@ -15,12 +15,14 @@ const UNTIL_ASKED: Duration = Duration::from_secs(40);
 
 /// What became of an end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Outcome {
     /// Payload written.
     pub sent: u64,
     /// Payload read.
     pub received: u64,
     /// What ended it early.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::artefact;
 use super::causes::{CAUSES, Cause, Group};
-use super::draw::draw;
+use super::draw::{Size, draw};
 use super::lab::{self, Truth};
 use super::label::{self, Label};
 use super::plan::{End, Plan};
@@ -36,6 +36,9 @@ pub struct Make {
     /// Runs of each cause
     #[arg(long, default_value_t = 3)]
     variants: u64,
+    /// Short transfers, for a sample to keep
+    #[arg(long)]
+    brief: bool,
     /// Runs at a time
     #[arg(long, default_value_t = 4)]
     jobs: usize,
@@ -85,9 +88,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn one(args: &Make, cause: &Cause, variant: u64) -> Fallible<Vec<Label>> {
     let file = |end: End| format!("{}-{variant}-{}.pcap", cause.name, end.name());
     let paths = End::BOTH.map(|end| args.folder.join(file(end)));
+    let size = if args.brief { Size::Brief } else { Size::Full };
     let mut why = String::new();
     for attempt in 0..ATTEMPTS {
-        let plan = draw(cause.name, variant, attempt, args.seed).ok_or("nobody knows how to draw it")?;
+        let plan = draw(cause.name, variant, attempt, args.seed, size).ok_or("nobody knows how to draw it")?;
         let outcome = undisturbed(&plan, &paths).and_then(|truth| {
             happened(cause, &plan, &truth)?;
             Ok(truth)

@@ -12,43 +12,66 @@ use super::plan::{Path, Strip, Trouble, Way};
 #[serde(default)]
 pub struct Done {
     /// Packets that came.
+    #[serde(skip_serializing_if = "is_zero")]
     pub packets: u64,
     /// Of these, with data.
+    #[serde(skip_serializing_if = "is_zero")]
     pub data: u64,
     /// Lost at random.
+    #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
     /// Lost at random, without data.
+    #[serde(skip_serializing_if = "is_zero")]
     pub lost_acks: u64,
     /// Lost in the bad state.
+    #[serde(skip_serializing_if = "is_zero")]
     pub lost_in_bursts: u64,
     /// Dropped because the queue was full.
+    #[serde(skip_serializing_if = "is_zero")]
     pub overflowed: u64,
     /// Dropped by the policer.
+    #[serde(skip_serializing_if = "is_zero")]
     pub policed: u64,
     /// Held back.
+    #[serde(skip_serializing_if = "is_zero")]
     pub held: u64,
     /// Left after a packet that came later.
+    #[serde(skip_serializing_if = "is_zero")]
     pub overtaken: u64,
     /// Sent twice.
+    #[serde(skip_serializing_if = "is_zero")]
     pub duplicated: u64,
     /// Damaged.
+    #[serde(skip_serializing_if = "is_zero")]
     pub corrupted: u64,
     /// Too large to pass.
+    #[serde(skip_serializing_if = "is_zero")]
     pub too_large: u64,
     /// SYN or SYN-ACK dropped.
+    #[serde(skip_serializing_if = "is_zero")]
     pub lost_syns: u64,
     /// Dropped because the path was cut or the connection forgotten.
+    #[serde(skip_serializing_if = "is_zero")]
     pub swallowed: u64,
     /// Held while the way stood still.
+    #[serde(skip_serializing_if = "is_zero")]
     pub frozen: u64,
     /// Options overwritten.
+    #[serde(skip_serializing_if = "is_zero")]
     pub stripped: u64,
     /// Resets or ICMP messages made.
+    #[serde(skip_serializing_if = "is_zero")]
     pub made: u64,
     /// The longest wait before the bottleneck, in microseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub longest_wait_us: u64,
     /// For how long a packet may have waited for the forwarder itself, in microseconds: what the machine adds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub late_us: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A packet on its way out.

@@ -22,10 +22,10 @@ pub struct Sample {
     /// Where the sample goes
     out: PathBuf,
     /// No compressed capture is larger
-    #[arg(long, default_value_t = 12_000)]
+    #[arg(long, default_value_t = 25_000)]
     most: usize,
     /// Bytes of all of them together
-    #[arg(long, default_value_t = 290_000)]
+    #[arg(long, default_value_t = 250_000)]
     total: usize,
 }
 
