@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Outcome;
+use super::judge::Taken;
 use super::path::Done;
-use super::plan::End;
 
 /// The file of labels in a folder of captures.
 pub const LABELS: &str = "labels.json";
@@ -16,16 +16,9 @@ pub const LABELS: &str = "labels.json";
 /// One capture.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Label {
-    /// In the same folder.
-    pub file: String,
-    /// Where it was captured.
-    pub end: End,
-    /// In the table of causes.
-    pub cause: String,
-    /// Who sends the data that the cause is about.
-    pub sender: End,
-    /// Whether the evidence can be seen at this end.
-    pub evident: bool,
+    /// Where it was taken, and of what.
+    #[serde(flatten)]
+    pub taken: Taken,
     /// The parameters, for people.
     pub said: String,
     /// What the path did to packets to the server, and to the client.

@@ -23,7 +23,7 @@
 //! | `endpoint` | the ends |
 //! | `frames`, `artefact` | frames changed; what makes a capture worse afterwards |
 //! | `make`, `label` | a set of captures, and its labels |
-//! | `verdict`, `score` | what the analysis says, and how good that is |
+//! | `verdict`, `judge`, `score` | what the analysis says, whether it is right, and how often |
 //! | `sample`   | a small set to keep |
 
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "captures are made on Linux only"))]
@@ -37,6 +37,7 @@ mod endpoint;
 #[cfg(target_os = "linux")]
 mod forward;
 mod frames;
+mod judge;
 mod lab;
 mod label;
 #[cfg(target_os = "linux")]

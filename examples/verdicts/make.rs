@@ -11,6 +11,7 @@ use clap::Args;
 use super::artefact;
 use super::causes::{CAUSES, Cause, Group};
 use super::draw::{Size, draw};
+use super::judge::Taken;
 use super::lab::{self, Truth};
 use super::label::{self, Label};
 use super::plan::{End, Plan};
@@ -71,10 +72,10 @@ pub fn run(args: &Make) -> Fallible<()> {
     });
     let mut labels = label::read(&args.folder).unwrap_or_default();
     let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    labels.retain(|old| made.iter().all(|new: &Label| new.file != old.file));
+    labels.retain(|old| made.iter().all(|new: &Label| new.taken.file != old.taken.file));
     labels.extend(made);
     let place = |name: &str| CAUSES.iter().position(|cause| cause.name == name);
-    labels.sort_by_key(|label| (place(&label.cause), label.file.clone()));
+    labels.sort_by_key(|label| (place(&label.taken.cause), label.taken.file.clone()));
     label::write(&args.folder, &labels)?;
     println!("{} captures in {}", labels.len(), args.folder.display());
     Ok(())
@@ -135,11 +136,13 @@ fn labels(
         }
         let touched = plan.artefact.map_or(Ok(0), |artefact| artefact::apply(path, artefact, plan.path.seed))?;
         labels.push(Label {
-            file: file(end),
-            end,
-            cause: cause.name.into(),
-            sender: plan.sender,
-            evident: plan.evidence.contains(&end),
+            taken: Taken {
+                file: file(end),
+                end,
+                cause: cause.name.into(),
+                sender: plan.sender,
+                evident: plan.evidence.contains(&end),
+            },
             said: plan.said.clone(),
             path: truth.path.clone(),
             ends: truth.ends.clone(),

@@ -1,6 +1,6 @@
 //! A small sample of a set, to be kept: one capture of each cause and end, the smallest that is not too large.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write;
@@ -33,24 +33,30 @@ pub struct Sample {
 pub fn run(args: &Sample) -> Fallible<()> {
     let mut best: BTreeMap<(String, &str), (Vec<u8>, Label)> = BTreeMap::new();
     for mut label in label::read(&args.folder)? {
-        let packed = pack(&fs::read(args.folder.join(&label.file))?)?;
-        label.file += ".gz";
-        let key = (label.cause.clone(), label.end.name());
+        let packed = pack(&fs::read(args.folder.join(&label.taken.file))?)?;
+        label.taken.file += ".gz";
+        let key = (label.taken.cause.clone(), label.taken.end.name());
         if packed.len() <= args.most && best.get(&key).is_none_or(|(other, _)| packed.len() < other.len()) {
             best.insert(key, (packed, label));
         }
     }
+    // One end of every cause before the other end of any.
     let mut kept: Vec<(Vec<u8>, Label)> = best.into_values().collect();
     kept.sort_by_key(|(packed, _)| packed.len());
+    let mut seen = BTreeSet::new();
+    let (first, second): (Vec<_>, Vec<_>) =
+        kept.into_iter().partition(|(_, label)| seen.insert(label.taken.cause.clone()));
     let mut total = 0;
+    let mut kept: Vec<(Vec<u8>, Label)> = first.into_iter().chain(second).collect();
     kept.retain(|(packed, _)| {
-        total += packed.len();
-        total <= args.total
+        let fits = total + packed.len() <= args.total;
+        total += if fits { packed.len() } else { 0 };
+        fits
     });
-    kept.sort_by(|(_, a), (_, b)| a.file.cmp(&b.file));
+    kept.sort_by(|(_, a), (_, b)| a.taken.file.cmp(&b.taken.file));
     fs::create_dir_all(&args.out)?;
     for (packed, label) in &kept {
-        File::create(args.out.join(&label.file))?.write_all(packed)?;
+        File::create(args.out.join(&label.taken.file))?.write_all(packed)?;
     }
     let bytes: usize = kept.iter().map(|(packed, _)| packed.len()).sum();
     let labels: Vec<Label> = kept.into_iter().map(|(_, label)| label).collect();

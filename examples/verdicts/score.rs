@@ -6,14 +6,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
-use tcpkit::analysis::findings::Severity;
 
-use super::causes::{CAUSES, Cause, DOUBTS, Group, cause, class_of, expected};
+use super::causes::{CAUSES, Cause, Group, cause};
+use super::judge::{Judged, judge};
 use super::label::{self, Label};
 use super::plan::End;
-use super::verdict::{self, Said};
+use super::verdict;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -36,76 +35,18 @@ pub struct Score {
     json: bool,
 }
 
-/// How one capture was judged.
-#[derive(Clone, Debug, Serialize)]
-pub struct Judged {
-    /// Its file.
-    pub file: String,
-    /// What is right.
-    pub class: &'static str,
-    /// What was said first above a note.
-    pub predicted: String,
-    /// There is a finding that names the cause, or should not be one and is none.
-    pub named: bool,
-    /// The first finding does.
-    pub first: bool,
-    /// The word for the pattern of losses is there; nothing where none is asked for.
-    pub pattern: Option<bool>,
-    /// Errors that are wrong.
-    pub false_errors: Vec<String>,
-    /// Nothing above a note.
-    pub silent: bool,
-    /// Everything that was said.
-    pub said: Vec<Said>,
-}
-
-impl Judged {
-    fn is_right(&self) -> bool {
-        self.class == self.predicted && self.false_errors.is_empty() && self.named && self.pattern != Some(false)
-    }
-}
-
-/// Compares what was said of a capture with what should be.
-pub fn judge(label: &Label, cause: &Cause, said: Vec<Said>) -> Judged {
-    let expect = expected(cause, label.end, label.sender, label.evident);
-    let names = |said: &Said| expect.kinds.contains(&said.kind.as_str());
-    let serious = said.iter().find(|said| said.is_serious());
-    let doubts = said.iter().any(|said| DOUBTS.contains(&said.kind.as_str()));
-    let named = expect.kinds.is_empty() && serious.is_none() && !doubts || said.iter().any(names);
-    let first = serious.map_or(named, names);
-    // A note is enough where nothing is wrong but the capture.
-    let predicted = match serious {
-        None => "healthy",
-        Some(first) if names(first) => expect.class,
-        Some(first) => class_of(&first.kind),
-    };
-    let wrong = |said: &&Said| {
-        said.severity == Severity::Error && !names(said) && !expect.companions.contains(&said.kind.as_str())
-    };
-    let pattern = cause.pattern.filter(|word| !word.is_empty() && label.evident);
-    Judged {
-        file: label.file.clone(),
-        class: expect.class,
-        predicted: predicted.to_owned(),
-        named,
-        first,
-        pattern: pattern.map(|word| said.iter().any(|said| names(said) && said.text.contains(word))),
-        false_errors: said.iter().filter(wrong).map(|said| said.kind.clone()).collect(),
-        silent: serious.is_none(),
-        said,
-    }
-}
-
 /// Scores a folder and prints the table.
 pub fn run(args: &Score) -> Fallible<()> {
     let mut all = Vec::new();
     for label in label::read(&args.folder)? {
-        if !args.only.is_empty() && !args.only.contains(&label.cause) {
+        if !args.only.is_empty() && !args.only.contains(&label.taken.cause) {
             continue;
         }
-        let cause = cause(&label.cause).ok_or_else(|| format!("{}: unknown cause {}", label.file, label.cause))?;
-        let said = verdict::of(&args.folder.join(&label.file), args.binary.as_deref())?;
-        let judged = judge(&label, cause, said);
+        let taken = &label.taken;
+        let cause =
+            cause(&taken.cause).ok_or_else(|| format!("{}: unknown cause {}", label.taken.file, label.taken.cause))?;
+        let said = verdict::of(&args.folder.join(&label.taken.file), args.binary.as_deref())?;
+        let judged = judge(cause, taken, said);
         all.push((label, cause, judged));
     }
     let mut out = io::stdout().lock();
@@ -123,8 +64,15 @@ type All = [(Label, &'static Cause, Judged)];
 
 fn misses(out: &mut dyn Write, all: &All) -> Fallible<()> {
     for (label, cause, judged) in all.iter().filter(|(_, _, judged)| !judged.is_right()) {
-        writeln!(out, "{}: {} at the {}, taken for {}", label.file, judged.class, label.end.name(), judged.predicted)?;
-        writeln!(out, "  {}, {} sends; {}", cause.name, label.sender.name(), label.said)?;
+        writeln!(
+            out,
+            "{}: {} at the {}, taken for {}",
+            label.taken.file,
+            judged.class,
+            label.taken.end.name(),
+            judged.predicted
+        )?;
+        writeln!(out, "  {}, {} sends; {}", cause.name, label.taken.sender.name(), label.said)?;
         writeln!(
             out,
             "  sent again by client {} and server {}; {}",
@@ -167,7 +115,7 @@ fn table(out: &mut dyn Write, all: &All) -> Fallible<()> {
         for end in End::BOTH {
             let rows: Vec<&Judged> = all
                 .iter()
-                .filter(|(label, of, _)| of.name == cause.name && label.end == end)
+                .filter(|(label, of, _)| of.name == cause.name && label.taken.end == end)
                 .map(|(.., judged)| judged)
                 .collect();
             if rows.is_empty() {
@@ -286,9 +234,9 @@ fn objects(out: &mut dyn Write, all: &All) -> Fallible<()> {
         let object = json!({
             "type": "capture",
             "cause": cause.name,
-            "end": label.end,
-            "sender": label.sender,
-            "evident": label.evident,
+            "end": label.taken.end,
+            "sender": label.taken.sender,
+            "evident": label.taken.evident,
             "why": cause.why,
             "judged": judged,
         });
