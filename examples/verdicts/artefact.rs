@@ -148,8 +148,8 @@ fn changed(mut frames: Vec<Kept>, artefact: Artefact, random: &mut Random) -> (V
 /// By its address in the lab.
 fn sent_by(frame: &[u8]) -> Option<End> {
     match frame.get(6..12)? {
-        mac if mac == super::lab::CLIENT_MAC => Some(End::Client),
-        mac if mac == super::lab::SERVER_MAC => Some(End::Server),
+        mac if mac == super::addresses::CLIENT_MAC => Some(End::Client),
+        mac if mac == super::addresses::SERVER_MAC => Some(End::Server),
         _ => None,
     }
 }

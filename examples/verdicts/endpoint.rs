@@ -5,26 +5,13 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::label::Outcome;
 use super::plan::{End, Endpoint, Step};
 
 /// How long a server waits for somebody to come.
 const UNTIL_ASKED: Duration = Duration::from_secs(40);
-
-/// What became of an end.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Outcome {
-    /// Payload written.
-    pub sent: u64,
-    /// Payload read.
-    pub received: u64,
-    /// What ended it early.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
 
 /// Plays one end to its end and prints what became of it, as JSON.
 pub fn run(end: End, address: &str, spec: &str) -> Result<(), Box<dyn Error + Send + Sync>> {

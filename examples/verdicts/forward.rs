@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pnet::datalink::{self, Channel, Config, DataLinkReceiver, DataLinkSender};
 use socket2::{Domain, Socket, Type};
 
-use super::lab::{CLIENT_MAC, SERVER_MAC};
+use super::addresses::{CLIENT_MAC, SERVER_MAC};
 use super::path::{Done, Leaving, Model};
 use super::plan::Path;
 

@@ -8,24 +8,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::endpoint::Outcome;
+use super::addresses::{CLIENT, CLIENT_MAC, CLIENT_V6, PORT, SERVER, SERVER_MAC, SERVER_V6};
+use super::label::Outcome;
 use super::path::Done;
 use super::plan::{End, Endpoint, Plan};
 
-/// Addresses of the ends, and of the box that sends ICMP.
-pub const CLIENT: &str = "198.51.100.1";
-const SERVER: &str = "198.51.100.2";
-/// See [`CLIENT`].
-pub const ROUTER: &str = "198.51.100.254";
-const CLIENT_V6: &str = "2001:db8:1::1";
-const SERVER_V6: &str = "2001:db8:1::2";
-/// See [`CLIENT`].
-pub const ROUTER_V6: &str = "2001:db8:1::ff";
-const PORT: u16 = 8080;
-/// Of the client's device.
-pub const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-/// Of the server's device.
-pub const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 /// Longer than any plan takes.
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -95,6 +82,17 @@ pub fn run(plan: &Plan, client: &FilePath, server: &FilePath) -> Fallible<Truth>
     }
     let path = forwarder.map(stop_forwarder).transpose()?.unwrap_or_default();
     Ok(Truth { path, ends: [client, server], sent_again: [after[0] - before[0], after[1] - before[1]] })
+}
+
+/// Takes away the namespaces of programs that were killed.
+pub fn sweep() {
+    let Ok(output) = Command::new("ip").args(["netns", "list"]).output() else { return };
+    for name in String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.split(' ').next()) {
+        let of = name.strip_prefix("tv").and_then(|rest| rest.split_once('-')).map(|(process, _)| process);
+        if of.is_some_and(|process| process.parse::<u32>().is_ok() && !FilePath::new("/proc").join(process).exists()) {
+            let _ = Command::new("ip").args(["netns", "del", name]).status();
+        }
+    }
 }
 
 fn names() -> Names {

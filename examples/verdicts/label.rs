@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::Outcome;
 use super::judge::Taken;
 use super::path::Done;
 
@@ -29,6 +28,19 @@ pub struct Label {
     pub sent_again: [u64; 2],
     /// Frames that a capture artefact touched.
     pub touched: u64,
+}
+
+/// What became of an end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// Payload written.
+    pub sent: u64,
+    /// Payload read.
+    pub received: u64,
+    /// What ended it early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// The labels of a folder.

@@ -18,7 +18,7 @@
 //! |------------|---------|
 //! | `causes`   | what should be said of each cause, and why |
 //! | `plan`, `draw` | one run, and how it is drawn from the seed |
-//! | `lab`      | namespaces, captures, programs |
+//! | `lab`, `addresses` | namespaces, captures, programs; who is where |
 //! | `path`, `forward` | the path: its model, and the program that carries packets |
 //! | `endpoint` | the ends |
 //! | `frames`, `artefact` | frames changed; what makes a capture worse afterwards |
@@ -28,16 +28,19 @@
 
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "captures are made on Linux only"))]
 
+mod addresses;
 #[cfg(target_os = "linux")]
 mod artefact;
 mod causes;
 #[cfg(target_os = "linux")]
 mod draw;
+#[cfg(target_os = "linux")]
 mod endpoint;
 #[cfg(target_os = "linux")]
 mod forward;
 mod frames;
 mod judge;
+#[cfg(target_os = "linux")]
 mod lab;
 mod label;
 #[cfg(target_os = "linux")]

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
@@ -53,6 +54,13 @@ pub fn run(args: &Make) -> Fallible<()> {
         return Err(format!("there is no cause {unknown:?}").into());
     }
     let wanted = |cause: &&Cause| args.only.is_empty() || args.only.iter().any(|only| only == cause.name);
+    lab::sweep();
+    // A run that has begun takes its namespaces away; a second signal ends it at once.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&interrupted))?;
+        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
+    }
     let runs = CAUSES.iter().filter(wanted).flat_map(|cause| (0..args.variants).map(move |variant| (cause, variant)));
     let runs = Mutex::new(runs.collect::<VecDeque<_>>());
     let made = Mutex::new(Vec::new());
@@ -61,7 +69,7 @@ pub fn run(args: &Make) -> Fallible<()> {
             scope.spawn(|| {
                 loop {
                     let next = lock(&runs).pop_front();
-                    let Some((cause, variant)) = next else { break };
+                    let Some((cause, variant)) = next.filter(|_| !interrupted.load(Ordering::Relaxed)) else { break };
                     match one(args, cause, variant) {
                         Ok(labels) => lock(&made).extend(labels),
                         Err(error) => eprintln!("{} {variant}: left out: {error}", cause.name),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tcpkit::random::Random;
 use tcpkit::wire::icmp::{self, IcmpKind};
 
+use super::addresses::{ROUTER, ROUTER_V6};
 use super::frames::{self, ETHERNET, Places, SYN};
 use super::plan::{Path, Strip, Trouble, Way};
 
@@ -360,7 +361,7 @@ impl Model {
 
 /// An ICMP error about `frame`, from the router to who sent it.
 fn told(frame: &[u8], places: Places, kind: IcmpKind) -> Option<Vec<u8>> {
-    let router = if places.v6 { super::lab::ROUTER_V6.parse() } else { super::lab::ROUTER.parse() };
+    let router = if places.v6 { ROUTER_V6.parse() } else { ROUTER.parse() };
     let packet = icmp::write(kind, router.ok()?, frame.get(ETHERNET..)?).ok()?;
     let mut out = Vec::with_capacity(ETHERNET + packet.len());
     out.extend_from_slice(&frame[6..12]);
