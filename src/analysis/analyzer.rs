@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use super::connection::{Address, Connection, IcmpNote};
 use super::dissect::{Dissector, Found, FragmentCounts, Layers, Other};
 use super::findings::{self, CaptureFacts, Collection, Unread};
+use super::loss::Judgement;
 use super::segment::{Checksum, Segment, Side};
 use super::sequence::{Before, Verdict};
 use super::states::Illegal;
-use super::streams::Streams;
+use super::streams::{Part, Streams};
 use super::truth::Truth;
 use crate::capture::read::Frame;
 use crate::time::Time;
@@ -172,9 +173,10 @@ impl Analyzer {
             if icmp.is_none() {
                 place.connection.sequence.set_bases(place.side, segment);
             }
+            place.connection.judgement = Judgement::Plain;
             (Verdict::default(), None)
         };
-        self.truth.on_segment(segment, &verdict);
+        self.truth.on_segment(segment, place.connection.judgement);
         if let Some(visit) = visit {
             visit(&packet(place.connection, place.side, verdict, before, illegal, since_last));
         }
@@ -248,24 +250,33 @@ impl Analyzer {
                 + self.streams.merged().unanswered,
             ..self.facts.clone()
         };
-        self.streams.for_each_remarkable(|connection| {
-            for side in [Side::A, Side::B] {
-                let course = connection.course(side);
-                facts.oversize.0 += u64::from(course.oddities().oversize.count);
-                facts.oversize.1 = earlier(facts.oversize.1, course.oddities().oversize.first());
-                facts.unseen.0 += course.loss().unseen_bytes;
-                facts.unseen.1 += u64::from(course.loss().unseen_bytes > 0);
-                facts.copies += connection.tally.side(side).trouble().hardware_duplicates;
+        for (_, digest) in self.streams.digests() {
+            facts.connections += 1;
+            match digest.part {
+                Some(Part::OneDirection) => facts.one_direction += 1,
+                Some(Part::NoBeginning) => facts.midstream += 1,
+                None => {}
             }
-            findings::of_connection(connection, end).into_iter().for_each(|finding| collection.add(finding));
+        }
+        self.streams.for_each_remarkable(|connection| {
+            let mut found = findings::of_connection(connection, end);
+            // What seems lost may be in the tunnel that was not opened.
+            let [one, other] = connection.ends;
+            if self.is_hidden(one.ip, other.ip) {
+                found.retain(|finding| !findings::UNCERTAIN_IN_PART.contains(&finding.kind));
+            } else {
+                for side in [Side::A, Side::B] {
+                    facts.note_sender(connection, side);
+                }
+            }
+            if self.truth.is_told() {
+                findings::know(&mut found, connection, &self.truth);
+            }
+            found.into_iter().for_each(|finding| collection.add(finding));
         });
         findings::of_capture(&facts).into_iter().for_each(|finding| collection.add(finding));
         collection
     }
-}
-
-fn earlier(known: Option<u64>, other: Option<u64>) -> Option<u64> {
-    known.into_iter().chain(other).min()
 }
 
 impl Totals {

@@ -1,16 +1,16 @@
 //! One connection: everything that is kept of it, segment by segment.
 
 use std::net::IpAddr;
-use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{Limits, Meeting};
-use super::loss::Loss;
+use super::copies::Copy as FrameCopy;
+use super::course::Course;
+use super::limits::Meeting;
+use super::loss::{Judgement, Loss, Sending};
 use super::seen::Seen;
-use super::segment::{Checksum, Segment, Side};
+use super::segment::{Segment, Side};
 use super::sequence::{Before, Edge, Marks, Scale, Sequence, Verdict};
-use super::sketch::Sketch;
 use super::states::{Illegal, States, Window};
 use super::tally::Tally;
 use super::zeek::History;
@@ -18,7 +18,7 @@ use crate::tcp::State;
 use crate::time::Time;
 use crate::wire::icmp::IcmpKind;
 use crate::wire::options::{TcpOption, options};
-use crate::wire::{Ecn, Flags, SeqNum};
+use crate::wire::{Flags, SeqNum};
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +66,8 @@ pub struct Offer {
     pub multipath: bool,
     /// Its window field.
     pub window: u16,
+    /// The window field of the first segment after it, when that is far smaller: as if it were scaled.
+    pub collapsed: Option<u16>,
     /// Payload with it.
     pub len: u32,
 }
@@ -93,6 +95,23 @@ pub struct Reset {
     pub expected: bool,
     /// Nanoseconds since the segment before it.
     pub after: u64,
+    /// Its sender reset once more: something came for it all the same.
+    pub repeated: bool,
+}
+
+/// Segments that ask for an answer, and to which there was none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unheard {
+    /// Who sent them.
+    pub side: Side,
+    /// When the other end was heard last.
+    pub since: Time,
+    /// The repetitions and probes among them.
+    pub tries: Seen,
+    /// Of these, keep-alives.
+    pub keep_alives: u32,
+    /// When the last of them was sent.
+    pub last: Time,
 }
 
 /// An ICMP error about this connection.
@@ -104,67 +123,6 @@ pub struct IcmpNote {
     pub from: IpAddr,
     /// What it says.
     pub what: IcmpKind,
-}
-
-/// What is kept of one end as a sender.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Course {
-    /// What its first SYN offered.
-    pub offer: Option<Offer>,
-    /// Losses and recoveries of its data; most connections have none.
-    loss: Option<Box<Loss>>,
-    /// What kept it back.
-    pub limits: Limits,
-    /// Round trips of its data (Karn's rule), in nanoseconds.
-    pub round_trips: Sketch,
-    /// The largest payload.
-    pub largest: u32,
-    /// What is rare.
-    oddities: Option<Box<Oddities>>,
-    /// The least and the greatest time to live.
-    pub ttl: Option<(u8, u8)>,
-    /// Packets.
-    pub packets: u64,
-    /// Packets that carry payload.
-    pub data_packets: u64,
-    /// Payload bytes, repetitions included.
-    pub bytes: u64,
-}
-
-/// What few senders do. Frames are those that prove it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Oddities {
-    /// Segments with a checksum that does not fit.
-    pub damaged: Seen,
-    /// Segments larger than the other end's MSS.
-    pub oversize: Seen,
-    /// Keep-alives.
-    pub keep_alives: u32,
-    /// Packets with congestion experienced, and segments that echo it.
-    pub congestion: (u32, u32),
-    /// Repeated SYNs that offered something else than the first.
-    pub changed_offer: Seen,
-    /// SACK blocks that lie nowhere near the other end's data.
-    pub foreign_sack: Seen,
-}
-
-static NO_LOSS: LazyLock<Loss> = LazyLock::new(Loss::default);
-static NO_ODDITIES: LazyLock<Oddities> = LazyLock::new(Oddities::default);
-
-impl Course {
-    /// Losses and recoveries of its data.
-    pub fn loss(&self) -> &Loss {
-        self.loss.as_deref().unwrap_or(&NO_LOSS)
-    }
-
-    /// What few senders do.
-    pub fn oddities(&self) -> &Oddities {
-        self.oddities.as_deref().unwrap_or(&NO_ODDITIES)
-    }
-
-    fn odd(&mut self) -> &mut Oddities {
-        self.oddities.get_or_insert_default()
-    }
 }
 
 /// One connection. All times but the first count from that one: they are small numbers then, which rest in little space.
@@ -200,6 +158,11 @@ pub struct Connection {
     pub turn: Option<(Side, Time, u64)>,
     /// Who closed first with a FIN or a reset, and when.
     pub closing: Option<(Side, Time, u64)>,
+    /// What one end sent again since the other was heard last.
+    pub unheard: Option<Unheard>,
+    /// What the last segment was, as far as it concerns loss.
+    #[serde(skip)]
+    pub judgement: Judgement,
 }
 
 impl Connection {
@@ -225,6 +188,8 @@ impl Connection {
             handshake: (None, None),
             turn: None,
             closing: None,
+            unheard: None,
+            judgement: Judgement::Plain,
         }
     }
 
@@ -264,7 +229,94 @@ impl Connection {
     pub fn on_segment(&mut self, side: Side, segment: &Segment<'_>, reused: bool) -> (Verdict, Option<Illegal>) {
         let segment = &Segment { time: self.relative(segment.time), ..*segment };
         let edge = self.sequence.direction(side).edge();
+        let copy = self.copy_of(side, segment, edge);
         let verdict = self.sequence.on_segment(side, segment, reused);
+        self.tally.on_segment(side, segment);
+        self.history.on_segment(side, segment, &verdict);
+        let last = (segment.frame, segment.time.max(self.last.1));
+        if let Some(copy) = copy {
+            // It was sent once: of its sender and its path it says nothing new.
+            self.note_copy(side, segment, copy);
+            self.last = last;
+            return (verdict, None);
+        }
+        let illegal = self.note_states(side, segment);
+        self.note_handshake(side, segment);
+        if segment.len > 0 && !verdict.marks.reported().contains(Marks::RETRANSMISSION) {
+            self.turn = Some((side, segment.time, segment.frame));
+        }
+        if segment.header.flags.fin() || segment.header.flags.rst() {
+            self.closing = self.closing.or(Some((side, segment.time, segment.frame)));
+        }
+        let heard = self.sequence.direction(side.other()).last_time();
+        self.note_course(side, segment, &verdict, edge);
+        self.note_unheard(side, segment, &verdict, heard);
+        self.last = last;
+        (verdict, illegal)
+    }
+
+    fn note_unheard(&mut self, side: Side, segment: &Segment<'_>, verdict: &Verdict, heard: Time) {
+        if self.unheard.is_some_and(|unheard| unheard.side != side) {
+            self.unheard = None;
+        }
+        let again = matches!(self.judgement, Judgement::Repair(_) | Judgement::Needless | Judgement::Control);
+        let probe = verdict.marks.intersects(Marks::KEEP_ALIVE | Marks::ZERO_WINDOW_PROBE);
+        if !(again || probe) || segment.header.flags.syn() {
+            return;
+        }
+        let none = Unheard { side, since: heard, tries: Seen::default(), keep_alives: 0, last: Time::ZERO };
+        let unheard = self.unheard.get_or_insert(none);
+        unheard.tries.add(segment.frame);
+        unheard.keep_alives += u32::from(probe);
+        unheard.last = segment.time;
+    }
+
+    /// The capture has segments of one end only, which answer the other: it lacks a direction.
+    pub fn one_sided(&self) -> Option<Side> {
+        let silent = |side| self.course(side).packets == 0;
+        let answers = |side| self.tally.side(side).acks > 0 && self.course(side).packets >= 3;
+        [Side::A, Side::B].into_iter().find(|side| silent(side.other()) && answers(*side))
+    }
+
+    /// The capture began in its midst: no SYN is there, though it goes on.
+    pub fn is_midstream(&self) -> bool {
+        self.courses.iter().all(|course| course.offer.is_none())
+            && self.courses.iter().map(|course| course.packets).sum::<u64>() > 1
+    }
+
+    /// Of what this segment is a copy. Only what brings nothing new can be one.
+    #[inline]
+    fn copy_of(&mut self, side: Side, segment: &Segment<'_>, edge: Edge) -> Option<FrameCopy> {
+        let repeats = match segment.seq_len() {
+            0 => self.sequence.direction(side).last_ack() == Some(segment.header.ack),
+            _ => edge.next.is_some_and(|next| segment.header.seq.before(next)),
+        };
+        let copy = if repeats { self.find_copied(side, segment) } else { None };
+        if copy.is_none() {
+            let [a, b] = &mut self.courses;
+            let recent = if side == Side::A { &mut a.recent } else { &mut b.recent };
+            recent.add(segment);
+        }
+        copy
+    }
+
+    fn find_copied(&self, side: Side, segment: &Segment<'_>) -> Option<FrameCopy> {
+        let copies: u32 = self.courses.iter().map(|course| course.loss().copies.count).sum();
+        let packets: u64 = self.courses.iter().map(|course| course.packets).sum();
+        let twice = copies > 2 && u64::from(copies) * 4 > packets;
+        self.course(side).recent.copy_of(segment, self.round_trip(), twice)
+    }
+
+    fn note_copy(&mut self, side: Side, segment: &Segment<'_>, copy: FrameCopy) {
+        let [a, b] = &mut self.courses;
+        let own = if side == Side::A { a } else { b };
+        own.packets += 1;
+        own.bytes += u64::from(segment.len);
+        own.loss.get_or_insert_default().on_copy(segment, copy);
+        self.judgement = Judgement::Copy;
+    }
+
+    fn note_states(&mut self, side: Side, segment: &Segment<'_>) -> Option<Illegal> {
         let own = self.sequence.direction(side);
         let window = Window {
             bytes: own.window().map_or(0, |window| u32::try_from(window).unwrap_or(u32::MAX)),
@@ -276,59 +328,39 @@ impl Connection {
         if let Some(illegal) = illegal {
             self.note_illegal(illegal, side, segment.frame);
         }
-        let copies = self.tally.side(side).copies();
-        self.tally.on_segment(side, segment);
-        // The capture saw it twice; it was sent once.
-        let copy = self.tally.side(side).copies() > copies;
-        self.history.on_segment(side, segment, &verdict);
         if segment.header.flags.syn() {
             self.note_offer(side, segment);
+        } else if self.tally.side(side).packets == self.tally.side(side).syns + 1 {
+            self.note_collapse(side, segment);
         }
         if segment.header.flags.rst() {
             self.note_reset(side, segment, states);
         }
-        self.note_handshake(side, segment);
-        if segment.len > 0 && !verdict.marks.reported().contains(Marks::RETRANSMISSION) {
-            self.turn = Some((side, segment.time, segment.frame));
-        }
-        if segment.header.flags.fin() || segment.header.flags.rst() {
-            self.closing = self.closing.or(Some((side, segment.time, segment.frame)));
-        }
-        self.note_course(side, segment, &verdict, edge, copy);
-        self.last = (segment.frame, segment.time.max(self.last.1));
-        (verdict, illegal)
+        illegal
     }
 
-    fn note_course(&mut self, side: Side, segment: &Segment<'_>, verdict: &Verdict, edge: Edge, copy: bool) {
+    /// The round trip of the path as the handshake shows it, or else the least that was measured on both its parts; 0 when
+    /// neither is known.
+    pub fn round_trip(&self) -> u64 {
+        if let (Some(answered), Some(completed)) = self.handshake {
+            return answered + completed;
+        }
+        self.sequence.handshake().unwrap_or_else(|| {
+            let [a, b] = &self.courses;
+            a.round_trips.min().unwrap_or(0) + b.round_trips.min().unwrap_or(0)
+        })
+    }
+
+    fn note_course(&mut self, side: Side, segment: &Segment<'_>, verdict: &Verdict, edge: Edge) {
         let (to_own, to_peer) = (self.way_to(side), self.way_to(side.other()));
-        let round_trip = to_own + to_peer;
+        let round_trip = self.round_trip();
         let (own_after, peer_after) = (self.sequence.direction(side), self.sequence.direction(side.other()));
         let [a, b] = &mut self.courses;
         let (own, peer) = if side == Side::A { (a, b) } else { (b, a) };
-        own.packets += 1;
-        own.data_packets += u64::from(segment.len > 0);
-        own.bytes += u64::from(segment.len);
-        own.largest = own.largest.max(segment.len);
-        match segment.checksum {
-            Checksum::Bad => own.odd().damaged.add(segment.frame),
-            Checksum::Good | Checksum::Unfilled | Checksum::Unknown => {}
-        }
+        own.count(segment, verdict);
         let allowed = peer.offer.and_then(|offer| offer.mss).map_or(u32::MAX, u32::from);
         if segment.len > allowed {
             own.odd().oversize.add(segment.frame);
-        }
-        if segment.ecn == Ecn::Ce {
-            own.odd().congestion.0 += 1;
-        }
-        if segment.header.flags.contains(Flags::ECE) && !segment.header.flags.syn() {
-            own.odd().congestion.1 += 1;
-        }
-        if !segment.header.flags.rst() {
-            let (least, most) = own.ttl.unwrap_or((segment.ttl, segment.ttl));
-            own.ttl = Some((least.min(segment.ttl), most.max(segment.ttl)));
-        }
-        if verdict.marks.contains(Marks::KEEP_ALIVE) {
-            own.odd().keep_alives += 1;
         }
         if let Some(block) = segment.options.sack.as_slice().first()
             && let Some(next) = peer_after.next_seq()
@@ -336,20 +368,44 @@ impl Connection {
         {
             own.odd().foreign_sack.add(segment.frame);
         }
-        if let Some(nanos) = verdict.round_trip {
-            peer.round_trips.add(nanos);
+        if segment.len > 0 && peer_after.unscaled_edge() == Some(segment.header.seq + segment.len) {
+            own.odd().unscaled.add(segment.frame);
         }
-        if Loss::concerns(verdict.marks) && !copy {
-            let loss = own.loss.get_or_insert_default();
-            loss.on_sent(segment, verdict, edge, peer_after, own.largest, round_trip);
+        own.measure_before(segment, to_own, round_trip);
+        if let (Some((value, _)), true) = (segment.options.timestamps, segment.len == 0) {
+            peer.echo.acknowledged(value, segment.time.as_nanos());
         }
-        if verdict.unseen > 0 || !segment.options.sack.is_empty() {
+        peer.measure(segment, verdict, peer_after, (to_own, round_trip));
+        self.judgement = Judgement::Plain;
+        if Loss::concerns(verdict.marks) || own.loss.as_ref().is_some_and(|loss| loss.has_holes()) {
+            let waited = own.queues().waited();
+            let sending = Sending {
+                segment,
+                verdict,
+                own: edge,
+                base: own_after.base().unwrap_or_default(),
+                peer: peer_after,
+                largest: own.largest,
+                delivered: own.delivered,
+                round_trip,
+                recent: &own.recent,
+                waited,
+            };
+            self.judgement = own.loss.get_or_insert_default().on_sent(&sending);
+        }
+        own.check(segment, self.judgement);
+        let first = peer_after.base().unwrap_or_default() + 1;
+        let unheard = peer_after.next_seq().is_none() && segment.header.ack.after(first);
+        if verdict.unseen > 0 || !segment.options.sack.is_empty() || unheard {
             peer.loss.get_or_insert_default();
         }
         if let Some(loss) = &mut peer.loss {
-            loss.on_acknowledged(segment, verdict);
+            loss.on_acknowledged(segment, verdict, peer_after.edge(), first);
         }
         let last = (own.limits.last_payload(), peer.limits.last_payload());
+        let begun = |side| Time::from_nanos(self.tally.side(side).first_data);
+        let begun = (begun(side), begun(side.other()));
+        let finished = (self.history.closed_by(side), self.history.closed_by(side.other()));
         let largest_of = |of: &Course| of.offer.and_then(|offer| offer.mss).map_or(536, u32::from);
         let mss = largest_of(peer).min(largest_of(own));
         own.limits.on_segment(
@@ -362,9 +418,12 @@ impl Connection {
                 largest: own.largest,
                 mss,
                 recovering: own.loss().recovering(),
+                lossless: own.loss().retransmissions() == 0,
                 lag: to_own,
                 beyond: to_peer,
                 asked: last.1,
+                begun: begun.0,
+                finished: finished.0,
             },
         );
         peer.limits.on_segment(
@@ -377,9 +436,12 @@ impl Connection {
                 largest: peer.largest,
                 mss,
                 recovering: peer.loss().recovering(),
+                lossless: peer.loss().retransmissions() == 0,
                 lag: to_peer,
                 beyond: to_own,
                 asked: last.0,
+                begun: begun.1,
+                finished: finished.1,
             },
         );
     }
@@ -415,6 +477,7 @@ impl Connection {
             ecn: header.flags.contains(Flags::ECE) && (header.flags.ack() || header.flags.contains(Flags::CWR)),
             multipath: false,
             window: header.window,
+            collapsed: None,
             len: segment.len,
         };
         for option in options(segment.option_bytes).map_while(Result::ok) {
@@ -437,7 +500,20 @@ impl Connection {
         }
     }
 
+    /// The first segment after a SYN: who scales its windows says much less in this one than in that.
+    fn note_collapse(&mut self, side: Side, segment: &Segment<'_>) {
+        let [a, b] = &mut self.courses;
+        if let Some(offer) = if side == Side::A { &mut a.offer } else { &mut b.offer } {
+            let window = segment.header.window;
+            let collapsed = offer.window >= 8192 && window > 0 && window < offer.window / 32;
+            offer.collapsed = collapsed.then_some(window);
+        }
+    }
+
     fn note_reset(&mut self, side: Side, segment: &Segment<'_>, states: (Option<State>, Option<State>)) {
+        if let Some(first) = self.resets.first_mut() {
+            first.repeated |= first.side == side;
+        }
         if self.resets.len() >= RESETS {
             return;
         }
@@ -464,6 +540,7 @@ impl Connection {
             unanswered,
             expected,
             after,
+            repeated: false,
         };
         self.resets.push(reset);
     }
@@ -509,29 +586,12 @@ impl Connection {
         }
         self.states.rest();
         self.tally.over();
-        for course in &mut self.courses {
-            if let Some(loss) = &mut course.loss {
-                loss.rest();
-            }
-            course.limits.rest();
-            course.ttl = None;
-            course.round_trips.rest();
-        }
+        self.courses.iter_mut().for_each(Course::rest);
     }
 
     /// Gives up all evidence but the first of each kind, and half the detail of percentiles.
     pub fn tighten(&mut self) {
-        for course in &mut self.courses {
-            course.round_trips.coarsen();
-            if let Some(loss) = &mut course.loss {
-                loss.tighten();
-            }
-            course.limits.tighten();
-            if let Some(odd) = &mut course.oddities {
-                let Oddities { damaged, oversize, changed_offer, foreign_sack, .. } = odd.as_mut();
-                [damaged, oversize, changed_offer, foreign_sack].into_iter().for_each(Seen::tighten);
-            }
-        }
+        self.courses.iter_mut().for_each(Course::tighten);
         for (.., seen) in &mut self.illegal {
             seen.tighten();
         }
@@ -550,6 +610,15 @@ impl Connection {
         self.turn.iter_mut().for_each(|(.., frame)| shift(frame));
         self.closing.iter_mut().for_each(|(.., frame)| shift(frame));
         self.courses.iter_mut().filter_map(|course| course.offer.as_mut()).for_each(|offer| shift(&mut offer.frame));
+    }
+
+    /// The end that opened the connection; `None` where the capture does not show it.
+    pub fn initiator(&self) -> Option<Side> {
+        match self.history.letters().chars().next() {
+            Some('S') => Some(Side::A),
+            Some('^') => Some(Side::B),
+            _ => None,
+        }
     }
 
     /// The end that sent more payload.

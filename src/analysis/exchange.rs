@@ -213,22 +213,25 @@ pub fn bytes(packet: &Packet) -> Vec<u8> {
     out
 }
 
+/// A frame of raw IP.
+pub fn frame(time: Time, bytes: &[u8]) -> Frame<'_> {
+    Frame {
+        time: Some(time),
+        interface: 0,
+        link: LinkType::RAW,
+        bytes,
+        original_len: bytes.len() as u32,
+        direction: None,
+        name: None,
+        comment: None,
+    }
+}
+
 /// The whole analysis over these packets, each a frame of raw IP.
 pub fn capture(packets: &[Packet]) -> Analyzer {
     let mut analyzer = Analyzer::new(1000);
     for packet in packets {
-        let bytes = bytes(packet);
-        let frame = Frame {
-            time: Some(packet.time),
-            interface: 0,
-            link: LinkType::RAW,
-            bytes: &bytes,
-            original_len: bytes.len() as u32,
-            direction: None,
-            name: None,
-            comment: None,
-        };
-        analyzer.on_frame(&frame, false, None);
+        analyzer.on_frame(&frame(packet.time, &bytes(packet)), false, None);
     }
     analyzer
 }

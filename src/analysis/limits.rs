@@ -21,6 +21,18 @@ const DELAYED: u64 = 35_000_000;
 const AT_ONCE: u64 = 3_000_000;
 /// Silence shorter than this is no pause.
 const PAUSE: u64 = 100_000_000;
+/// Who asks waits for an answer less than this, or the answer is more than a word.
+const IDLE: u64 = 5_000_000_000;
+/// See [`IDLE`].
+const WORD: u32 = 200;
+/// So many ticks of a sender's clock show how fast it runs (RFC 7323 section 5.4 allows from 1 ms to 1 s).
+const TICKS: u32 = 5;
+/// Segments that a sender may have under way from the start (RFC 6928).
+const INITIAL_WINDOW: u32 = 10;
+/// By then a sender without losses is past its first few round trips.
+const SETTLED: u64 = 1_000_000_000;
+/// A round trip that few paths exceed.
+const UNKNOWN: u64 = 300_000_000;
 /// A way that takes less than this is none.
 const NEAR: u64 = 1_000_000;
 /// Acknowledgments on their way to the sender that are told apart; more are taken together.
@@ -82,6 +94,14 @@ pub struct Limits {
     last: Option<(Time, u64, u32)>,
     /// It was the end of what there was to send.
     dry: bool,
+    /// The timestamp of its last segment, and when that was captured.
+    stamp: Option<(Time, u32)>,
+    /// The same of its first.
+    first_stamp: Option<(Time, u32)>,
+    /// When it acknowledged all that the other end had sent, since that sent payload last.
+    took: Option<Time>,
+    /// Bytes that it sent since its last pause or the other end's payload.
+    burst: u64,
     held: Option<Held>,
     /// The most window that the receiver offered, in bytes.
     pub most_window: u64,
@@ -92,10 +112,24 @@ pub struct Limits {
 pub struct Stalls {
     /// The receiver of this direction had closed its window, or left less than a segment of it.
     pub zero_window: Spans,
-    /// This end's application sent nothing although it could.
+    /// Nanoseconds with a full window since the most that was offered grew last.
+    pub full: u64,
+    /// Of these, those with a window of less than half of that: what had arrived was not read.
+    pub unread: u64,
+    /// It went on after a time in which nothing was under way, and the other end had sent nothing either.
     pub pauses: Spans,
-    /// Of these, the longest began with a request of the other end, in this frame.
-    pub asked: u64,
+    /// Bytes that it sent between one pause and the next, of all pauses together.
+    pub between: u64,
+    /// The shortest pause.
+    pub shortest: u64,
+    /// It sent, and what it sent was held up on its way to the place of capture.
+    pub held_up: Spans,
+    /// The time until it answered the other end.
+    pub answers: Spans,
+    /// Where the data ended that it answered after the longest of these.
+    pub asked: SeqNum,
+    /// Of these, the time for which its acknowledgment proves that it had what it was to answer.
+    pub proven: u64,
     /// A small segment waited for a delayed acknowledgment, with more to send.
     pub nagle: Spans,
 }
@@ -122,6 +156,12 @@ pub struct Meeting<'a> {
     pub beyond: u64,
     /// The last payload of the other end: time and frame.
     pub asked: Option<(Time, u64)>,
+    /// It never had to send anything again.
+    pub lossless: bool,
+    /// When its first payload was captured.
+    pub begun: Time,
+    /// This sender has closed: it has nothing more to send.
+    pub finished: bool,
 }
 
 impl Limits {
@@ -139,6 +179,11 @@ impl Limits {
     pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>) {
         let segment = meeting.segment;
         let now = segment.time;
+        if !sent && segment.len > 0 {
+            (self.took, self.burst) = (None, 0);
+        } else if sent && self.took.is_none() && meeting.peer.next_seq() == Some(segment.header.ack) {
+            self.took = Some(now);
+        }
         if self.last.is_none() {
             // Before its first payload nothing keeps it back.
             if sent && segment.len == 0 {
@@ -160,6 +205,10 @@ impl Limits {
         if payload {
             self.payload(meeting);
         }
+        if let Some((value, _)) = segment.options.timestamps {
+            self.stamp = Some((now, value));
+            self.first_stamp = self.first_stamp.or(self.stamp);
+        }
         self.next = meeting.own.next_seq();
         if payload {
             self.since = self.since.or(Some(now));
@@ -171,19 +220,34 @@ impl Limits {
     fn catch_up(&mut self, now: Time, meeting: &Meeting<'_>) {
         while let Some(arrival) = self.arrivals.front().filter(|arrival| arrival.time <= now).copied() {
             self.arrivals.pop_front();
-            self.account(arrival.time);
+            self.account(arrival.time, meeting);
             (self.acked, self.edge) = (Some(arrival.ack), arrival.edge);
             self.decide(arrival.time, meeting);
         }
-        self.account(now);
+        self.account(now, meeting);
     }
 
-    fn account(&mut self, now: Time) {
-        if let Some(since) = self.since.filter(|since| *since < now) {
-            if let Some(spent) = self.spent.get_mut(self.limit as usize) {
-                *spent = spent.saturating_add(now.since(since).as_nanos() as u64);
-            }
-            self.since = Some(now);
+    fn account(&mut self, now: Time, meeting: &Meeting<'_>) {
+        let Some(since) = self.since.filter(|since| *since < now) else { return };
+        let nanos = now.since(since).as_nanos() as u64;
+        self.since = Some(now);
+        let under_way = self.next.zip(self.acked).is_some_and(|(next, acked)| next.after(acked));
+        // A full window whose bytes are all under way waits for them: what takes longer than some round trips is the path's.
+        let path = (meeting.lag + meeting.beyond).saturating_mul(3).saturating_add(DELAYED);
+        let limit = match self.limit {
+            Limit::Receiver if under_way && nanos > path => Limit::Network,
+            limit => limit,
+        };
+        if let Some(spent) = self.spent.get_mut(limit as usize) {
+            *spent = spent.saturating_add(nanos);
+        }
+        // What a few moments come to is not looked at more closely.
+        if limit == Limit::Receiver && self.spent(Limit::Receiver) >= PAUSE / 2 {
+            let offered = meeting.peer.window().unwrap_or(self.most_window);
+            let unread = if offered * 2 < self.most_window { nanos } else { 0 };
+            let stalls = self.stalls.get_or_insert_default();
+            stalls.full = stalls.full.saturating_add(nanos);
+            stalls.unread = stalls.unread.saturating_add(unread);
         }
     }
 
@@ -202,8 +266,11 @@ impl Limits {
             (Some(_), Some(_)) => 0,
             _ => u32::MAX,
         };
-        let idle = flight == 0 || self.dry || u64::from(flight) * 2 < u64::from(self.proven);
-        let limit = if room < meeting.largest.max(1) {
+        // Without a loss every sender may have an initial window under way (RFC 6928), but for the first moments.
+        let settled = now.since(meeting.begun).as_nanos() as u64 > SETTLED;
+        let little = meeting.lossless && settled && flight < meeting.mss.saturating_mul(INITIAL_WINDOW - 1);
+        let idle = flight == 0 || self.dry || little || u64::from(flight) * 2 < u64::from(self.proven);
+        let limit = if room < meeting.largest.max(1) && !meeting.finished {
             Limit::Receiver
         } else if flight == 0 || idle && !meeting.recovering {
             Limit::Sender
@@ -234,17 +301,47 @@ impl Limits {
             && fresh
         {
             let silent = now.since(time.max(self.free)).as_nanos() as u64;
-            if silent >= PAUSE.max((meeting.lag + meeting.beyond).saturating_mul(2)) {
+            // Where the handshake was not captured the path may be long.
+            let path = if meeting.lag + meeting.beyond > 0 { meeting.lag + meeting.beyond } else { UNKNOWN };
+            if silent >= PAUSE.max(path.saturating_mul(2)) {
+                let held_up = self.was_held_up(segment);
                 let stalls = self.stalls.get_or_insert_default();
-                if silent >= stalls.pauses.longest {
-                    stalls.asked = meeting.asked.filter(|asked| Some(*asked) > last).map_or(0, |(_, frame)| frame);
+                let word = silent >= IDLE && segment.len < WORD;
+                if held_up {
+                    stalls.held_up.add(silent, begun, frame);
+                } else if meeting.asked > last && word {
+                    // A word after a long time is news rather than an answer.
+                } else if meeting.asked > last {
+                    let had_it = self.took.filter(|took| *took < now);
+                    stalls.proven += had_it.map_or(0, |took| (now.since(took).as_nanos() as u64).min(silent));
+                    if silent >= stalls.answers.longest {
+                        stalls.asked = meeting.peer.next_seq().unwrap_or_default();
+                    }
+                    stalls.answers.add(silent, begun, frame);
+                } else {
+                    stalls.shortest = if stalls.pauses.seen.is_none() { silent } else { stalls.shortest.min(silent) };
+                    stalls.between += self.burst;
+                    stalls.pauses.add(silent, begun, frame);
                 }
-                stalls.pauses.add(silent, begun, frame);
+                self.burst = 0;
             }
         }
+        self.burst += u64::from(segment.len);
         self.last = Some((now, frame, segment.len));
         // Who has more to send fills its segments, and does not push.
         self.dry = segment.len + 40 < meeting.mss && segment.header.flags.contains(Flags::PSH);
+    }
+
+    /// Its timestamp is hardly later than that of the segment long before it, as its clock had run until then: it had left
+    /// at that time.
+    fn was_held_up(&self, segment: &Segment<'_>) -> bool {
+        let Some(((since, before), (value, _))) = self.stamp.zip(segment.options.timestamps) else { return false };
+        let Some((begun, first)) = self.first_stamp else { return false };
+        let ticks = u64::from(before.wrapping_sub(first));
+        let (ran, passed) = (since.since(begun).as_nanos() as u64, segment.time.since(since).as_nanos() as u64);
+        let tick = ran / ticks.max(1);
+        let told = (u64::from(value.wrapping_sub(before)) + 1).saturating_mul(tick);
+        ticks >= u64::from(TICKS) && passed >= PAUSE && told.saturating_mul(4) < passed
     }
 
     /// A segment of the receiver: its window, and how late it acknowledges a small segment.
@@ -255,13 +352,14 @@ impl Limits {
             return;
         }
         let (window, edge) = self.window(peer, segment);
+        let known = peer.scale() != Scale::Unknown && peer.window().is_some();
         // Less than a segment holds a sender back as nothing does (RFC 9293 section 3.8.6.2.1).
         let plain = !(header.flags.syn() || header.flags.fin() || header.flags.rst());
-        let little = window < u64::from(meeting.largest) && window * 2 < self.most_window;
-        let closes = plain && self.last.is_some() && (window == 0 || little);
+        let little = known && window < u64::from(meeting.largest) && window * 2 < self.most_window;
+        let closes = plain && self.last.is_some() && !meeting.finished && (header.window == 0 || little);
         match self.closed {
             None if closes => self.closed = Some((now, segment.frame)),
-            Some((since, frame)) if !closes => {
+            Some((since, frame)) if !closes || meeting.finished => {
                 let stalls = self.stalls.get_or_insert_default();
                 stalls.zero_window.add(now.since(since).as_nanos() as u64, frame, segment.frame);
                 self.closed = None;
@@ -292,6 +390,12 @@ impl Limits {
     /// The window that the receiver offers, and its right edge where the scale is known.
     fn window(&mut self, peer: &Direction, segment: &Segment<'_>) -> (u64, Option<SeqNum>) {
         let window = peer.window().unwrap_or(0);
+        // A buffer that is tuned grows while it is in the way; what counts is one that no longer does.
+        if window > self.most_window + self.most_window / 16
+            && let Some(stalls) = &mut self.stalls
+        {
+            (stalls.full, stalls.unread) = (0, 0);
+        }
         self.most_window = self.most_window.max(window);
         let bytes = u32::try_from(window).unwrap_or(u32::MAX);
         (window, (peer.scale() != Scale::Unknown).then(|| segment.header.ack + bytes))
@@ -323,14 +427,16 @@ impl Limits {
         (self.since, self.last, self.held) = (None, None, None);
         (self.next, self.acked, self.edge) = (None, None, None);
         (self.limit, self.free, self.proven, self.dry) = (Limit::Sender, Time::ZERO, 0, false);
+        (self.stamp, self.first_stamp, self.took, self.burst) = (None, None, None, 0);
         self.arrivals = VecDeque::new();
     }
 
     /// Keeps the first frame of each kind of evidence only.
     pub fn tighten(&mut self) {
         if let Some(stalls) = &mut self.stalls {
-            let spans = [&mut stalls.zero_window, &mut stalls.pauses, &mut stalls.nagle];
-            spans.into_iter().for_each(|spans| spans.seen.tighten());
+            let own = [&mut stalls.pauses, &mut stalls.answers, &mut stalls.held_up];
+            let spans = [&mut stalls.zero_window, &mut stalls.nagle].into_iter().chain(own);
+            spans.for_each(|spans| spans.seen.tighten());
         }
     }
 

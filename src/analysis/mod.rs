@@ -15,11 +15,14 @@
 //! | `dissect/`    | from a frame to the segment in it: link types, tunnels, fragments |
 //! | `segment`     | a segment as a capture shows it |
 //! | `streams`, `packing` | all connections, in bounded memory |
-//! | `connection`  | everything that is kept of one |
+//! | `connection`, `course` | everything that is kept of one, and of each of its ends as a sender |
 //! | `sequence/`   | Wireshark's flags for each segment, with their reasons |
 //! | `tally/`      | tcptrace's statistics |
 //! | `states`      | the states of both ends, and what they must not send |
-//! | `loss`        | retransmissions and why they were made, reordering, gaps |
+//! | `copies`      | frames that stand twice in a capture |
+//! | `loss/`       | retransmissions and why they were made, reordering, gaps |
+//! | `damage`      | checksums that do not fit |
+//! | `queueing`    | how long packets wait on their way |
 //! | `limits`      | what kept a sender back |
 //! | `zeek`        | Zeek's words for a connection |
 //! | `sketch`, `seen` | percentiles, counts with their evidence, in little space |
@@ -32,6 +35,9 @@
 
 pub mod analyzer;
 pub mod connection;
+pub mod copies;
+pub mod course;
+pub mod damage;
 pub mod dissect;
 #[cfg(test)]
 mod exchange;
@@ -41,6 +47,7 @@ pub mod follow;
 pub mod limits;
 pub mod loss;
 mod packing;
+pub mod queueing;
 pub mod seen;
 pub mod segment;
 pub mod sequence;

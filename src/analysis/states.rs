@@ -98,6 +98,8 @@ struct End {
     acked: Option<SeqNum>,
     /// The furthest right edge of the windows it offered, where their scale is known.
     edge: Option<SeqNum>,
+    /// The right edge of the window that it offered last, since it is open.
+    offered: Option<SeqNum>,
     sack_permitted: Option<bool>,
     timestamps: Option<bool>,
     reset: bool,
@@ -142,7 +144,8 @@ impl States {
     /// Drops what only a running connection needs.
     pub fn rest(&mut self) {
         for end in &mut self.ends {
-            (end.iss, end.nxt, end.fin, end.acked, end.edge) = (None, None, None, None, None);
+            (end.iss, end.nxt, end.fin, end.acked) = (None, None, None, None);
+            (end.edge, end.offered) = (None, None);
         }
     }
 
@@ -207,7 +210,8 @@ impl End {
         if !segment.options.sack.is_empty() && peer.sack_permitted == Some(false) {
             return Some(Illegal::Sack);
         }
-        if self.timestamps == Some(true) && peer.timestamps == Some(true) && segment.options.timestamps.is_none() {
+        let none = segment.options.timestamps.is_none() && !segment.options_cut;
+        if self.timestamps == Some(true) && peer.timestamps == Some(true) && none {
             return Some(Illegal::NoTimestamps);
         }
         // One byte into a closed window is a probe.
@@ -215,8 +219,12 @@ impl End {
             return Some(Illegal::BeyondWindow);
         }
         let edge = header.ack + window.bytes;
+        // A window is for who has more to send.
         (window.known
-            && self.edge.is_some_and(|known| (edge + (window.unit - 1)).before(known))
+            && peer.fin.is_none()
+            && !flags.fin()
+            && self.fin.is_none()
+            && self.offered.is_some_and(|known| (edge + (window.unit - 1)).before(known))
             && self.acked.is_some_and(|acked| header.ack.at_or_after(acked)))
         .then_some(Illegal::Shrunk)
     }
@@ -231,8 +239,10 @@ impl End {
             return;
         }
         if flags.syn() && !self.synchronized() {
+            // What was cut off is not known.
             let TcpOptions { sack_permitted, timestamps, .. } = segment.options;
-            (self.sack_permitted, self.timestamps) = (Some(sack_permitted), Some(timestamps.is_some()));
+            self.sack_permitted = Some(sack_permitted).filter(|known| *known || !segment.options_cut);
+            self.timestamps = Some(timestamps.is_some()).filter(|known| *known || !segment.options_cut);
             (self.iss, self.reset) = (Some(header.seq), false);
             self.state = Some(if flags.ack() { State::SynReceived } else { State::SynSent });
         } else if flags.ack() {
@@ -257,6 +267,8 @@ impl End {
             self.acked = Some(self.acked.map_or(header.ack, |acked| acked.latest(header.ack)));
             if window.known {
                 let edge = header.ack + window.bytes;
+                // The window of a SYN is not scaled: what the unit makes of it later is no less than was meant.
+                self.offered = Some(edge).filter(|_| !flags.syn() || window.unit == 1);
                 self.edge = Some(self.edge.map_or(edge, |known| known.latest(edge)));
             }
         }

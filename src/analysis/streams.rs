@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::connection::{Address, Connection, Course};
+use super::connection::{Address, Connection};
+use super::course::Course;
 use super::findings;
 use super::packing::{Packer, unpack};
 use super::segment::{Segment, Side};
@@ -59,6 +60,8 @@ enum State {
 
 struct Slot {
     key: Key,
+    /// The network in which its first segment was seen, and another that one of its directions takes.
+    networks: [u32; 2],
     state: State,
     /// Used since it was last looked at.
     recent: bool,
@@ -87,6 +90,17 @@ pub struct Digest {
     pub unanswered: bool,
     /// Another SYN opens another connection, whatever its number.
     ended: bool,
+    /// The capture lacks one of its directions, or its beginning.
+    pub part: Option<Part>,
+}
+
+/// What a capture has of a connection of which it has not all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One direction.
+    OneDirection,
+    /// Not its beginning.
+    NoBeginning,
 }
 
 impl Digest {
@@ -102,8 +116,9 @@ impl Digest {
         let courses = &connection.courses;
         let again = |course: &Course| course.loss().retransmissions() + course.loss().syn.seen.count;
         let plain = |side| {
-            let (course, trouble) = (connection.course(side), connection.tally.side(side).trouble());
-            course.oddities().oversize.is_none() && course.loss().unseen.is_none() && trouble.hardware_duplicates == 0
+            let (odd, loss) = (connection.course(side).oddities(), connection.course(side).loss());
+            let whole = loss.unseen_bytes() == 0 && loss.captured_late.seen.is_none() && loss.copies.is_none();
+            odd.oversize.is_none() && odd.damage.seen.is_none() && whole
         };
         Digest {
             stream: connection.stream,
@@ -114,6 +129,11 @@ impl Digest {
             round_trip: courses.iter().filter_map(|course| course.round_trips.percentile(50)).sum(),
             unanswered: connection.history.state() == "S0",
             ended: connection.sequence.is_ended(),
+            part: match (connection.one_sided(), connection.is_midstream()) {
+                (Some(_), _) => Some(Part::OneDirection),
+                (None, true) => Some(Part::NoBeginning),
+                (None, false) => None,
+            },
             quiet: connection.is_over()
                 && [Side::A, Side::B].into_iter().all(plain)
                 && findings::of_connection(
@@ -152,6 +172,8 @@ pub struct Merged {
 /// All connections of a capture.
 pub struct Streams {
     index: HashMap<Key, u32>,
+    /// Of the same ends in another network than that of `index`: the same connection, or one of its own.
+    elsewhere: HashMap<(Key, u32), u32>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     ready: VecDeque<u32>,
@@ -184,6 +206,7 @@ impl Streams {
     pub fn new(most: usize) -> Self {
         Streams {
             index: HashMap::new(),
+            elsewhere: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
             ready: VecDeque::new(),
@@ -208,19 +231,23 @@ impl Streams {
             Some((last, slot)) if last == key => Some(slot),
             _ => self.index.get(&key).copied(),
         };
+        let (found, network) = match found {
+            Some(slot) if !self.is_in(slot, segment.network) => self.elsewhere(slot, key, source, segment),
+            found => (found, None),
+        };
         let mut reused = false;
         let slot = match found {
             Some(slot) if header.flags.syn() && self.has_ended(slot) => {
                 reused = true;
-                self.open(key, segment)
+                self.open(key, network, segment)
             }
             Some(slot) if self.wake(slot) => {
                 reused = header.flags.syn() && self.is_reused(slot, source, segment);
-                if reused { self.open(key, segment) } else { slot }
+                if reused { self.open(key, network, segment) } else { slot }
             }
-            _ => self.open(key, segment),
+            _ => self.open(key, network, segment),
         };
-        self.last = Some((key, slot));
+        self.last = Some((key, slot)).filter(|_| network.is_none());
         let slot = self.slots.get_mut(slot as usize);
         let Some(Slot { state: State::Ready(connection), recent, .. }) = slot else {
             unreachable!("a slot that was opened or woken is ready");
@@ -228,6 +255,33 @@ impl Streams {
         *recent = true;
         let side = connection.side_of(source);
         Place { connection, side, reused }
+    }
+
+    fn is_in(&self, slot: u32, network: u32) -> bool {
+        self.slots.get(slot as usize).is_none_or(|slot| slot.networks[0] == network)
+    }
+
+    /// Where a segment belongs whose ends are those of the connection at `slot`, and which was seen in another network
+    /// than that one: to it, if a tag is on one direction only, or to one of its own, which is in that network.
+    #[cold]
+    fn elsewhere(&mut self, slot: u32, key: Key, source: Address, segment: &Segment<'_>) -> (Option<u32>, Option<u32>) {
+        let network = segment.network;
+        if let Some(known) = self.elsewhere.get(&(key, network)).copied() {
+            return (Some(known), (known != slot).then_some(network));
+        }
+        if !self.wake(slot) {
+            return (None, Some(network));
+        }
+        let Some(space) = self.slots.get_mut(slot as usize) else { return (None, Some(network)) };
+        let State::Ready(connection) = &space.state else { return (None, Some(network)) };
+        if !connection.sequence.fits(connection.side_of(source), segment) {
+            return (None, Some(network));
+        }
+        if space.networks[1] == space.networks[0] {
+            space.networks[1] = network;
+            self.elsewhere.insert((key, network), slot);
+        }
+        (Some(slot), None)
     }
 
     /// The connection between two ends, if it is known.
@@ -247,22 +301,28 @@ impl Streams {
         self.slots.get(at as usize).is_some_and(|slot| matches!(slot.state, State::Resting(_)) && slot.digest.ended)
     }
 
+    /// Whether a SYN opens another connection than the one at `slot`. The one that the other end has acknowledged does not,
+    /// of an end that was not heard yet, whatever happened since: its direction was captured late.
     fn is_reused(&self, slot: u32, source: Address, segment: &Segment<'_>) -> bool {
         match self.slots.get(slot as usize) {
             Some(Slot { state: State::Ready(connection), .. }) => {
-                connection.sequence.is_reused_by(connection.side_of(source), segment.header.seq)
+                let side = connection.side_of(source);
+                let late = connection.course(side).packets == 0 && connection.base(side) == segment.header.seq;
+                !late && connection.sequence.is_reused_by(side, segment.header.seq)
             }
             _ => false,
         }
     }
 
-    fn open(&mut self, key: Key, segment: &Segment<'_>) -> u32 {
+    /// Opens a connection; `network` is the one it is in, where another between the same ends is not.
+    fn open(&mut self, key: Key, network: Option<u32>, segment: &Segment<'_>) -> u32 {
         if self.slots.len() - self.free.len() >= self.most {
             self.give_up();
         }
         let connection = Self::house(&mut self.spare, Connection::new(self.opened, segment));
         self.opened = self.opened.wrapping_add(1);
-        let slot = Slot { key, state: State::Ready(connection), recent: true, digest: Digest::default() };
+        let networks = [segment.network; 2];
+        let slot = Slot { key, networks, state: State::Ready(connection), recent: true, digest: Digest::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(space) = self.slots.get_mut(at as usize) {
@@ -275,7 +335,10 @@ impl Streams {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.index.insert(key, at);
+        match network {
+            None => self.index.insert(key, at),
+            Some(network) => self.elsewhere.insert((key, network), at),
+        };
         self.make_ready(at);
         at
     }
@@ -376,6 +439,11 @@ impl Streams {
         if self.index.get(&slot.key) == Some(&at) {
             self.index.remove(&slot.key);
             self.last = None;
+        }
+        for network in slot.networks {
+            if self.elsewhere.get(&(slot.key, network)) == Some(&at) {
+                self.elsewhere.remove(&(slot.key, network));
+            }
         }
         self.free.push(at);
         self.merged.connections += 1;

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::connection::Address;
+use super::loss::Judgement;
 use super::segment::{Checksum, Segment};
-use super::sequence::{Marks, Verdict};
 use crate::wire::SeqNum;
 
 /// The interface that tells.
@@ -43,6 +44,8 @@ pub struct Truth {
     pub delayed: u64,
     told: bool,
     lost: HashMap<Flow, Vec<(SeqNum, SeqNum)>>,
+    /// Where segments ended that were held back.
+    held: HashMap<Flow, Vec<SeqNum>>,
     kept: usize,
 }
 
@@ -61,9 +64,15 @@ impl Truth {
                 self.corrupted.done += 1;
                 self.keep(segment);
             }
-            Some("reordered") => self.reordered.done += 1,
+            Some("reordered") => {
+                self.reordered.done += 1;
+                self.hold(segment);
+            }
             Some("duplicated") => self.duplicated += 1,
-            Some("delayed") => self.delayed += 1,
+            Some("delayed") => {
+                self.delayed += 1;
+                self.hold(segment);
+            }
             _ => {}
         }
     }
@@ -78,6 +87,20 @@ impl Truth {
         }
     }
 
+    fn hold(&mut self, segment: Option<&Segment<'_>>) {
+        if let Some(segment) = segment.filter(|segment| segment.len > 0)
+            && self.kept < KEPT
+        {
+            self.kept += 1;
+            self.held.entry(flow(segment)).or_default().push(segment.header.seq + segment.len);
+        }
+    }
+
+    /// Whether the data that one end sent to another, and that ended at `end`, was held back by the capture's own word.
+    pub fn was_held(&self, from: Address, to: Address, end: SeqNum) -> bool {
+        self.held.get(&(from.ip, from.port, to.ip, to.port)).is_some_and(|held| held.contains(&end))
+    }
+
     fn keep(&mut self, segment: Option<&Segment<'_>>) {
         if let Some(segment) = segment.filter(|segment| segment.seq_len() > 0)
             && self.kept < KEPT
@@ -88,14 +111,18 @@ impl Truth {
         }
     }
 
-    /// A segment that the analysis judged.
-    pub fn on_segment(&mut self, segment: &Segment<'_>, verdict: &Verdict) {
+    /// A segment, and what the analysis took it for.
+    pub fn on_segment(&mut self, segment: &Segment<'_>, judgement: Judgement) {
         if !self.told {
             return;
         }
         self.corrupted.found += u64::from(segment.checksum == Checksum::Bad);
-        let again = verdict.marks.intersects(Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION);
-        let late = verdict.marks.contains(Marks::OUT_OF_ORDER);
+        let again = matches!(judgement, Judgement::Repair(_) | Judgement::Control);
+        if judgement == Judgement::Overtaken {
+            // What was inferred from its repetition is taken back.
+            self.dropped.invented = self.dropped.invented.saturating_sub(1);
+        }
+        let late = matches!(judgement, Judgement::Reordered | Judgement::Overtaken);
         self.reordered.found += u64::from(late);
         if !again && !late {
             return;

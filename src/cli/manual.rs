@@ -146,6 +146,16 @@ const CAPTURES: &[&str] = &[
      only counted, which the report says.",
 ];
 
+/// On what findings rest; for the page of inspect. The kinds follow.
+const FINDINGS: &[&str] = &[
+    "A finding rests on what the capture shows. What was not captured (options, windows, headers or payload cut by the \
+     snapshot length, a direction, the beginning of a connection) is unknown, not absent, and never judged; that the capture is \
+     so is told before everything else. What a cause brings about is not told beside it. Where the packets do not tell, the \
+     sentence says so. Wireshark's flags in --packets are heuristics of its own; findings look further, so that a segment that \
+     is flagged as a retransmission may be counted as reordered. Kinds (the field kind of --json), each with the evidence that \
+     it needs:",
+];
+
 /// What programs may rely on; for the page of inspect.
 const OBJECTS: &[&str] = &[
     "With --packets --json an object a line for every segment: frame, time (seconds since 1970), stream, src, sport, dst, \
@@ -252,9 +262,17 @@ fn page(command: &clap::Command) -> Vec<u8> {
         }
     }
     if of == "tcpkit inspect" {
-        for (name, meaning) in crate::analysis::filter::FIELDS {
-            let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", escape(name), escape(meaning));
+        let list = |text: &mut Vec<u8>, entries: &[(&str, &str)]| {
+            for (name, meaning) in entries {
+                let _ = writeln!(text, ".TP\n\\fB{}\\fR\n{}", escape(name), escape(meaning));
+            }
+        };
+        list(&mut text, crate::analysis::filter::FIELDS);
+        let _ = writeln!(text, ".SH FINDINGS");
+        for paragraph in FINDINGS {
+            let _ = writeln!(text, ".PP\n{}", escape(paragraph));
         }
+        list(&mut text, crate::analysis::findings::KINDS);
     }
     let _ = writeln!(text, ".SH \"EXIT STATUS\"");
     for (exit, meaning) in Exit::TABLE {

@@ -34,6 +34,7 @@ fn an_offer_is_that_of_the_first_syn() {
         ecn: true,
         multipath: false,
         window: 64_000,
+        collapsed: None,
         len: 12,
     };
     assert_eq!(connection.course(Side::A).offer, Some(expected));
@@ -75,6 +76,7 @@ fn a_reset_is_kept_with_what_was_known_when_it_came() {
         unanswered: true,
         expected: true,
         after: 25_000_000,
+        repeated: true,
     };
     assert_eq!(connection.resets.first(), Some(&expected));
     assert_eq!(connection.resets.len(), RESETS, "more of them tell nothing new");
@@ -111,7 +113,7 @@ fn the_span_of_a_connection_does_not_shrink_when_time_runs_backwards() {
 #[test]
 fn marks_of_congestion_and_their_echo_are_counted() {
     let mut marked = a(20.0, 1, 1, "A", 10);
-    marked.ecn = Ecn::Ce;
+    marked.ecn = crate::wire::Ecn::Ce;
     let (connection, _) = analyse(&opened([marked, b(30.0, 1, 11, "AE", 0), a(31.0, 11, 1, "AC", 10)]));
     assert_eq!(connection.course(Side::A).oddities().congestion, (1, 0));
     assert_eq!(connection.course(Side::B).oddities().congestion, (0, 1));

@@ -1,12 +1,11 @@
 //! What the capture itself lacks or distorts: said once, however many connections it touches.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
+use super::premise::premises;
+use super::unread::{CutHeaders, Unread, cut};
 use super::{Finding, Severity, grouped, many, percent};
-use crate::analysis::dissect::{Other, Tcp};
+use crate::analysis::connection::Connection;
+use crate::analysis::segment::Side;
 use crate::analysis::sequence::time;
-use crate::wire::tcp::TCP_HEADER;
 
 /// So many SYNs without an answer are no accident.
 const MANY_SYNS: u64 = 10_000;
@@ -34,8 +33,18 @@ pub struct CaptureFacts {
     pub unreadable: u64,
     /// What could not be read.
     pub unread: Unread,
-    /// Exact copies of the frame before, same IP identification.
-    pub copies: u64,
+    /// Frames that repeat a packet, and how many of them passed a router in between.
+    pub copies: (u64, u64),
+    /// Segments with a wrong checksum that were taken all the same, and the first of them.
+    pub unfinished: (u64, Option<u64>),
+    /// Segments that were acknowledged before they were captured, the first of them, and how long before at most.
+    pub late: (u64, Option<u64>, u64),
+    /// Connections.
+    pub connections: u64,
+    /// Of these, those of which one direction is missing, and those that began before the capture.
+    pub one_direction: u64,
+    /// See `one_direction`.
+    pub midstream: u64,
     /// Frames with a time before that of an earlier one, the first, and the most nanoseconds.
     pub backwards: (u64, Option<u64>, u64),
     /// Fragments that belong to no complete datagram.
@@ -46,103 +55,45 @@ pub struct CaptureFacts {
     pub merged: (u64, u64),
 }
 
-/// TCP headers that the snapshot length cut, options counted to them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CutHeaders {
-    /// Segments with such a header.
-    pub segments: u64,
-    /// Those of them that lack more than options.
-    pub fixed: u64,
-    /// Bytes of a frame that would have been enough for the shortest of them, and for all; as far as lengths were cut
-    /// off as well, for the shortest and the longest there can be.
-    pub needed: (usize, usize),
-    /// The most bytes that were captured of their frames.
-    pub kept: usize,
-}
-
 impl CaptureFacts {
-    /// Notes a segment that was cut, of whose frame `kept` bytes were captured. `recorded` tells whether the capture
-    /// itself says that the frame was longer.
-    pub(crate) fn on_cut(&mut self, tcp: &Tcp<'_>, kept: usize, recorded: bool) {
-        self.cut += u64::from(!recorded);
-        if !tcp.segment.options_cut {
-            return;
+    /// Adds what the segments of one end of a connection say of the capture.
+    pub fn note_sender(&mut self, connection: &Connection, side: Side) {
+        let course = connection.course(side);
+        let (odd, loss) = (course.oddities(), course.loss());
+        self.oversize.0 += u64::from(odd.oversize.count);
+        self.oversize.1 = earlier(self.oversize.1, odd.oversize.first());
+        // That a whole direction is missing is told as such.
+        if connection.one_sided().is_none() {
+            self.unseen.0 += loss.unseen_bytes();
+            self.unseen.1 += u64::from(loss.unseen_bytes() > 0);
         }
-        let (least, most) = tcp.missing_header;
-        let (least, most) = (kept + usize::from(least), kept + usize::from(most));
-        let known = &mut self.cut_headers;
-        known.needed.0 = if known.segments == 0 { least } else { known.needed.0.min(least) };
-        known.needed.1 = known.needed.1.max(most);
-        known.kept = known.kept.max(kept);
-        known.segments += 1;
-        known.fixed += u64::from(usize::from(tcp.captured_header) < TCP_HEADER);
-    }
-}
-
-/// Frames in which there may have been a segment, but which could not be read: why, and how many.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unread {
-    reasons: BTreeMap<String, Reason>,
-    frames: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reason {
-    frames: u64,
-    link: bool,
-    remedy: &'static str,
-}
-
-impl Unread {
-    /// Reasons that are told apart.
-    const MAX: usize = 256;
-
-    /// Counts a frame under a name for the reason.
-    pub(crate) fn add(&mut self, name: &str, other: &Other) {
-        self.frames += 1;
-        if let Some(reason) = self.reasons.get_mut(name) {
-            reason.frames += 1;
-        } else if self.reasons.len() < Self::MAX {
-            let link = matches!(other, Other::UnknownLink(_));
-            self.reasons.insert(name.to_owned(), Reason { frames: 1, link, remedy: other.remedy() });
+        self.copies.0 += u64::from(loss.copies.count.saturating_sub(loss.doubled.count));
+        self.copies.1 += u64::from(loss.routed);
+        if !odd.damage.is_real() && !odd.damage.taken.is_none() {
+            self.unfinished.0 += u64::from(odd.damage.seen.count);
+            self.unfinished.1 = earlier(self.unfinished.1, odd.damage.seen.first());
         }
+        self.late.0 += u64::from(loss.captured_late.seen.count);
+        self.late.1 = earlier(self.late.1, loss.captured_late.seen.first());
+        self.late.2 = self.late.2.max(loss.captured_late.longest);
     }
+}
 
-    /// How many frames.
-    pub fn frames(&self) -> u64 {
-        self.frames
-    }
-
-    /// How many of them because nothing of their link type is read.
-    pub fn of_unknown_links(&self) -> u64 {
-        self.reasons.values().filter(|reason| reason.link).map(|reason| reason.frames).sum()
-    }
-
-    /// What could not be read of `frames` frames, and why, the most frequent reason first; and what can be done about
-    /// that one, where something can.
-    pub fn told(&self, frames: u64) -> Option<(String, &'static str)> {
-        let mut reasons: Vec<_> = self.reasons.iter().collect();
-        reasons.sort_by_key(|(_, reason)| Reverse(reason.frames));
-        let named: Vec<String> =
-            reasons.iter().take(4).map(|(name, reason)| format!("{name} ({})", grouped(reason.frames))).collect();
-        let rest = if reasons.len() > 4 { ", ..." } else { "" };
-        let (_, first) = reasons.first()?;
-        let text = format!(
-            "{} of {} could not be read: {}{rest}",
-            grouped(self.frames),
-            many(frames, "frame"),
-            named.join(", ")
-        );
-        Some((text, first.remedy))
-    }
+fn earlier(known: Option<u64>, other: Option<u64>) -> Option<u64> {
+    known.into_iter().chain(other).min()
 }
 
 /// What there is to say of the capture.
 pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
     let mut found = Vec::new();
+    premises(facts, &mut |kind, text, frame, advice| {
+        let (frames, advice) = (frame.into_iter().collect(), advice.into());
+        let severity = Severity::Note;
+        found.push(Finding { severity, kind, stream: None, text, frames, advice, cost: 0, premise: true });
+    });
     let mut add = |severity, kind, text: String, frame: Option<u64>, advice: &str| {
-        let frames = frame.into_iter().collect();
-        found.push(Finding { severity, kind, stream: None, text, frames, advice: advice.into(), cost: 0 });
+        let (frames, advice) = (frame.into_iter().collect(), advice.into());
+        found.push(Finding { severity, kind, stream: None, text, frames, advice, cost: 0, premise: false });
     };
     if facts.dropped > 0 {
         let text = format!(
@@ -163,7 +114,7 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             grouped(facts.unseen.0),
             many(facts.unseen.1, "connection"),
         );
-        add(Severity::Warning, "capture_gap", text, None, "gaps of this kind are not loss on the network");
+        add(Severity::Note, "capture_gap", text, None, "gaps of this kind are not loss on the network");
     }
     if facts.unfilled.0 > 0 || facts.oversize.0 > 0 {
         let text = format!(
@@ -181,19 +132,23 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             "harmless; ethtool -K DEV tso off gso off gro off tx off shows the wire",
         );
     }
-    if facts.copies > 0 {
+    if facts.unfinished.0 > 0 {
         let text = format!(
-            "{} ({}) are exact copies of another, with the same IP identification: the capture saw them twice",
-            many(facts.copies, "segment"),
-            percent(facts.copies, facts.segments),
+            "{} with a checksum that does not fit were taken all the same: it was not filled in yet where they were \
+             captured, or addresses were rewritten since",
+            many(facts.unfinished.0, "segment"),
         );
-        add(
-            Severity::Note,
-            "capture_copies",
-            text,
-            None,
-            "a mirror port or a bridge does that; editcap -d takes them out",
+        let advice = "harmless; ethtool -K DEV tx off shows what is on the wire";
+        add(Severity::Note, "capture_offload", text, facts.unfinished.1, advice);
+    }
+    if facts.copies.0 > 0 && (facts.copies.0 * 20 < facts.segments || facts.copies.0 == 1) {
+        let text = format!(
+            "{} ({}) are copies of another that came just before: the network or the capture doubled them, the packets do not \
+             say which",
+            many(facts.copies.0, "segment"),
+            percent(facts.copies.0, facts.segments),
         );
+        add(Severity::Note, "capture_copies", text, None, "");
     }
     // Several processors that capture at once are off by less.
     if facts.backwards.2 >= 1_000_000 {
@@ -204,7 +159,8 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
             "capture_time",
             text,
             facts.backwards.1,
-            "times of these are not to be trusted; reordercap sorts them",
+            "captures that overlap, or a clock that was set back: within one capture, times of these are not to be trusted \
+             (reordercap sorts them)",
         );
     }
     if let Some((text, remedy)) = facts.unread.told(facts.frames) {
@@ -239,36 +195,4 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
         add(Severity::Note, "merged", text, None, "--max-flows N keeps more, at up to a kilobyte each");
     }
     found
-}
-
-/// What the snapshot length cut, how bad that is, and what would have been enough.
-fn cut(facts: &CaptureFacts) -> (Severity, String, String) {
-    let mut text =
-        format!("{} ({}) were cut by the snapshot length", many(facts.cut, "frame"), percent(facts.cut, facts.frames));
-    let CutHeaders { segments, fixed, needed: (least, most), kept } = facts.cut_headers;
-    if segments == 0 {
-        let advice = if facts.segments > 0 { "headers are enough for everything but the bytes themselves" } else { "" };
-        return (Severity::Note, text, advice.into());
-    }
-    let needed = if least == most { format!("{most}") } else { format!("{least} to {most}") };
-    text.push_str(&format!(
-        ", {} of {} within the TCP header: it needs {needed} bytes of each frame, this capture has {kept}",
-        grouped(segments),
-        many(facts.segments, "TCP segment"),
-    ));
-    if facts.unreadable > 0 {
-        text.push_str(&format!(
-            "; {} of them have little more than ports and are counted to no connection",
-            grouped(facts.unreadable)
-        ));
-    }
-    let lacks = if fixed > 0 { "windows and options" } else { "options" };
-    let enough = most.next_multiple_of(32).max(96);
-    let advice = format!(
-        "{lacks} that were not captured are unknown here, not absent: capture {} bytes of each frame, {enough} at least \
-         (tcpdump -s {})",
-        enough.max(128),
-        enough.max(128)
-    );
-    (if fixed > 0 { Severity::Warning } else { Severity::Note }, text, advice)
 }

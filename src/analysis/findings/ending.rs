@@ -1,6 +1,6 @@
 //! How a connection ended, and what TCP does not allow.
 
-use super::{Report, Severity, times};
+use super::{Report, Severity, many, times};
 use crate::analysis::connection::Reset;
 use crate::analysis::segment::Side;
 use crate::analysis::sequence::time;
@@ -9,9 +9,66 @@ use crate::tcp::State;
 
 /// Looks at resets and at segments out of place.
 pub fn find(report: &mut Report<'_>) {
+    stripped(report);
+    vanished(report);
     resets(report);
     illegal(report);
-    half_closed(report);
+    if report.connection.one_sided().is_none() {
+        half_closed(report);
+    }
+}
+
+/// Both ends agreed on timestamps, and then they are missing: RFC 7323 section 3.2 has a receiver drop such segments.
+fn stripped(report: &mut Report<'_>) {
+    let connection = report.connection;
+    for side in [Side::A, Side::B] {
+        let without =
+            connection.illegal.iter().find(|(illegal, of, _)| (*illegal, *of) == (Illegal::NoTimestamps, side));
+        let Some((.., without)) = without.filter(|(.., seen)| seen.count > 1) else { continue };
+        let loss = report.course(side).loss();
+        let waited = loss
+            .timeouts
+            .total
+            .max(report.vanished(side).map_or(0, |gone| gone.last.since(gone.since).as_nanos() as u64));
+        let gone = format!(
+            "{} of {} carry no timestamps though both ends had agreed on them",
+            many(without.count, "segment"),
+            report.name(side)
+        );
+        // Who takes them all the same loses no time.
+        let costs = loss.timeouts.seen.count + loss.tail.count > 0 && waited >= 500_000_000;
+        let (severity, text) = match costs {
+            true => (
+                Severity::Error,
+                format!(
+                    "{gone}, and {} does not take these: {} were spent on sending them again",
+                    report.name(side.other()),
+                    time(waited)
+                ),
+            ),
+            false => (Severity::Warning, format!("{gone}; {} takes them all the same", report.name(side.other()))),
+        };
+        let advice = "a box in between strips the option after the handshake (RFC 7323 section 3.2 has the receiver drop such \
+                      segments): mend it, or switch timestamps off at one end (net.ipv4.tcp_timestamps=0)";
+        report.add(severity, "stripped", waited, text, without.frames(), advice);
+    }
+}
+
+/// One end repeats itself or asks whether the other is there, and hears nothing more.
+fn vanished(report: &mut Report<'_>) {
+    for side in [Side::A, Side::B] {
+        let Some(gone) = report.vanished(side) else { continue };
+        let (name, peer) = (report.name(side), report.name(side.other()));
+        let waited = gone.last.since(gone.since).as_nanos() as u64;
+        let what = if gone.keep_alives * 2 > gone.tries.count { "keep-alive probes" } else { "repetitions" };
+        let text = format!(
+            "{peer} vanished: nothing came from it in {}, though {name} sent {} {what}",
+            time(waited),
+            super::grouped(u64::from(gone.tries.count)),
+        );
+        let advice = "its host or the path to it is gone, or a box in between forgot the connection";
+        report.add(Severity::Error, "vanished", waited, text, gone.tries.frames(), advice);
+    }
 }
 
 fn resets(report: &mut Report<'_>) {
@@ -25,9 +82,19 @@ fn resets(report: &mut Report<'_>) {
     let both = closed(Side::A) && closed(Side::B);
     let data: u64 = connection.courses.iter().map(|course| course.bytes).sum();
     let age = time(reset.time.as_nanos());
-    let (why, severity, advice) = why(&reset, both, closed(reset.side), closed(reset.side.other()), data);
+    let (why, severity, advice) = match has_what_it_wants(report, &reset) {
+        true => (
+            "it had got data until then, and wanted no more".into(),
+            Severity::Note,
+            "who ends a benchmark or a download early, or saves the wait of TIME-WAIT, does that",
+        ),
+        false => why(&reset, both, closed(reset.side), closed(reset.side.other()), data),
+    };
     let text = format!("{name} reset the connection after {age}: {why}");
     let (text, advice) = (text.replace("PEER", &peer), advice.replace("PEER", &peer));
+    // What it waited for is told already.
+    let waited = report.course(reset.side).limits.still_closed().is_some();
+    let severity = if waited { Severity::Note } else { severity };
     report.add(severity, "reset", 500_000_000, text, &[reset.frame], advice);
     if let (seen, Some(usual)) = reset.ttl
         && seen.abs_diff(usual) > 4
@@ -38,7 +105,18 @@ fn resets(report: &mut Report<'_>) {
     }
 }
 
-/// What a reset at this point means.
+/// The client ends it, after an answer that it took, or out of the midst of a long transfer to it.
+fn has_what_it_wants(report: &Report<'_>, reset: &Reset) -> bool {
+    let connection = report.connection;
+    let given = report.course(reset.side.other()).bytes;
+    // What comes after it is reset in turn: then the answer was not over.
+    let over = !reset.repeated && !reset.unacknowledged;
+    let took = over && given > 0 && report.course(reset.side).bytes > 0;
+    let long = given >= 1_000_000 && reset.time.as_nanos() >= 1_000_000_000 && reset.after < 1_000_000_000;
+    connection.initiator() == Some(reset.side) && reset.unanswered && (took || long)
+}
+
+/// What a reset at this point means. Who sent it in whose name, the packets do not say: a box in between can do it, too.
 fn why(
     reset: &Reset,
     both_closed: bool,
@@ -68,7 +146,7 @@ fn why(
         _ if reset.unacknowledged => (
             "it had not taken all data of PEER".into(),
             Severity::Error,
-            "its application ended or closed with data unread (or with SO_LINGER 0)",
+            "its application ended or closed with data unread (or with SO_LINGER 0), or a box in between sent it",
         ),
         _ if peer_closed => (
             "PEER had closed, and this is how it closed, too".into(),
@@ -81,7 +159,7 @@ fn why(
         _ if reset.unanswered && reset.after < 1_000_000_000 => (
             "it did not answer the last data of PEER".into(),
             Severity::Error,
-            "its application closed with that data unread, or ended; or it closed with SO_LINGER 0",
+            "its application closed with that data unread, or ended, or closed with SO_LINGER 0; or a box in between sent it",
         ),
         _ if reset.after > 10_000_000_000 => (
             format!("nothing had passed for {}", time(reset.after)),
@@ -106,12 +184,13 @@ fn illegal(report: &mut Report<'_>) {
             _ => Severity::Warning,
         };
         let text = format!(
-            "{} did what TCP forbids, {}: {illegal} ({})",
+            "segments of {} are what TCP forbids, {}: {illegal} ({})",
             report.name(*side),
             times(seen.count),
             illegal.clause()
         );
-        report.add(severity, "protocol", u64::from(seen.count), text, seen.frames(), "");
+        let advice = "that end did it, or a box in between that makes or changes segments";
+        report.add(severity, "protocol", u64::from(seen.count), text, seen.frames(), advice);
     }
 }
 

@@ -6,13 +6,19 @@
 //! | `recovery` | loss, needless retransmissions, reordering, black holes |
 //! | `pace`     | closed and small windows, pauses, delayed acknowledgments |
 //! | `ending`   | resets, segments that TCP forbids |
-//! | `capture`  | what the capture itself lacks or distorts |
+//! | `capture`, `premise`, `unread` | what the capture itself lacks or distorts, what it is, what of it could not be read |
+//! | `causes`   | which finding explains which |
+//! | `kinds`    | all kinds, with the evidence that each needs |
 
 mod capture;
+mod causes;
 mod ending;
+mod kinds;
 mod opening;
 mod pace;
+mod premise;
 mod recovery;
+mod unread;
 
 #[cfg(test)]
 mod tests;
@@ -21,11 +27,17 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::connection::{Connection, Course};
+use super::connection::{Connection, Unheard};
+use super::course::Course;
 use super::segment::Side;
+use super::sequence::time;
+use super::truth::Truth;
 use crate::time::Time;
 
-pub use capture::{CaptureFacts, Unread, of_capture};
+pub use capture::{CaptureFacts, of_capture};
+pub use causes::UNCERTAIN_IN_PART;
+pub use kinds::KINDS;
+pub use unread::{CutHeaders, Unread};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +77,8 @@ pub struct Finding {
     pub advice: String,
     /// What it cost, in nanoseconds, or another measure of weight among findings of one kind.
     pub cost: u64,
+    /// It says what the capture is, so that everything else is to be read in its light: it is told first.
+    pub premise: bool,
 }
 
 /// Collects what is found of one connection.
@@ -88,7 +102,8 @@ impl Report<'_> {
         let mut frames = frames.to_vec();
         frames.dedup();
         let stream = Some(self.connection.stream);
-        self.found.push(Finding { severity, kind, stream, text, frames, advice: advice.into(), cost });
+        let advice = advice.into();
+        self.found.push(Finding { severity, kind, stream, text, frames, advice, cost, premise: false });
     }
 
     fn name(&self, side: Side) -> String {
@@ -98,18 +113,69 @@ impl Report<'_> {
     fn course(&self, side: Side) -> &Course {
         self.connection.course(side)
     }
+
+    /// How long the data of `side` waited for a window that was closed, or as good as, in nanoseconds; up to the end of the
+    /// connection where it never opened again.
+    fn window_stalls(&self, side: Side) -> u64 {
+        let limits = &self.course(side).limits;
+        let last = self.connection.last.1;
+        let closed = limits.still_closed().map_or(0, |(since, _)| last.since(since).as_nanos() as u64);
+        limits.stalls().zero_window.total.saturating_add(closed)
+    }
+
+    /// What `side` sent again and asked for in vain since the other end was heard last, when that is enough to call the
+    /// other end gone.
+    fn vanished(&self, side: Side) -> Option<Unheard> {
+        let connection = self.connection;
+        let open = connection.course(side.other()).packets > 0 && !connection.history.closed_by(side.other());
+        let reset = connection.history.reset_by() == Some(side.other());
+        connection.unheard.filter(|gone| {
+            let waited = gone.last.since(gone.since).as_nanos() as u64;
+            open && !reset && gone.side == side && gone.tries.count >= 2 && waited >= 1_000_000_000
+        })
+    }
 }
 
 /// What there is to say of one connection in a capture that ended at `end`.
 pub fn of_connection(connection: &Connection, end: Time) -> Vec<Finding> {
     let mut report = Report { connection, end: connection.relative(end), found: Vec::new() };
-    opening::find(&mut report);
+    // Of a direction that is not there nothing is known: neither that it was silent, nor what it offered.
+    let whole = connection.one_sided().is_none();
+    if whole {
+        opening::find(&mut report);
+    }
     for side in [Side::A, Side::B] {
         recovery::find(&mut report, side);
-        pace::find(&mut report, side);
+        if whole {
+            pace::find(&mut report, side);
+        }
     }
     ending::find(&mut report);
+    causes::settle(&mut report.found);
     report.found
+}
+
+/// Mends what was inferred by what a capture of our own tells of its packets: who waits for an answer to a request that was
+/// held back waits for the path.
+pub fn know(found: &mut [Finding], connection: &Connection, truth: &Truth) {
+    for side in [Side::A, Side::B] {
+        let stalls = connection.course(side).limits.stalls();
+        let (from, to, frame) = (connection.end(side.other()), connection.end(side), stalls.answers.longest_frames.0);
+        let blames = |finding: &&mut Finding| finding.kind == "pause" && finding.frames.first() == Some(&frame);
+        if stalls.answers.seen.count > 0
+            && truth.was_held(from, to, stalls.asked)
+            && let Some(finding) = found.iter_mut().find(blames)
+        {
+            (finding.severity, finding.kind) = (Severity::Note, "delay");
+            finding.text = format!(
+                "{to} answered the request of frame {frame} {} later: the request was held back on its way, as the capture itself \
+                 says (interface {})",
+                time(stalls.answers.longest),
+                crate::analysis::truth::IMPAIRED
+            );
+            finding.advice.clear();
+        }
+    }
 }
 
 /// Findings of one kind that are told one by one; of more, only the number.
@@ -172,7 +238,8 @@ impl Collection {
     /// All findings that are told, the worst first, each kind together; the last of a kind says how many more there are.
     pub fn told(&self) -> Vec<(&Finding, u64)> {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
-        kinds.sort_by_key(|(key, kind)| Reverse((key.0, kind.cost)));
+        let premise = |kind: &Kind| kind.worst.iter().any(|finding| finding.premise);
+        kinds.sort_by_key(|(key, kind)| Reverse((premise(kind), key.0, kind.cost)));
         kinds
             .into_iter()
             .flat_map(|(_, kind)| {

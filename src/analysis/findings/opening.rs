@@ -13,6 +13,10 @@ pub fn find(report: &mut Report<'_>) {
     }
     not_open(report);
     changed(report);
+    scale_stripped(report);
+    for side in [Side::A, Side::B] {
+        scale_unknown(report, side);
+    }
     unreachable(report);
 }
 
@@ -110,6 +114,48 @@ fn changed(report: &mut Report<'_>) {
             );
         }
     }
+}
+
+/// The window of the answer collapses with the first segment after it: its sender scales it, though the answer as it
+/// was captured here does not offer to. What comes of it is a window of some bytes.
+fn scale_stripped(report: &mut Report<'_>) {
+    let (Some(asked), Some(answered)) = (report.course(Side::A).offer, report.course(Side::B).offer) else { return };
+    let Some(next) = answered.collapsed else { return };
+    let waited = report.window_stalls(Side::A);
+    if asked.window_scale.is_none() || answered.window_scale.is_some() || waited == 0 {
+        return;
+    }
+    let text = format!(
+        "the SYN-ACK of {} offers a window of {} bytes and no scale, and the next one is {next} bytes: it scales its windows, \
+         and {} does not know; {} of waiting came of it",
+        report.name(Side::B),
+        super::grouped(answered.window.into()),
+        report.name(Side::A),
+        time(waited),
+    );
+    let advice = "a box in between strips window scaling from the SYN-ACK (RFC 7323 section 2.2): mend it, or switch scaling \
+                  off at one end (net.ipv4.tcp_window_scaling=0)";
+    let frames = [asked.frame, answered.frame];
+    report.add(Severity::Error, "stripped", waited, text, &frames, advice);
+}
+
+/// The same beyond the place of capture: the offer to scale passed here, and its answer does not show that it arrived. Who
+/// fills a window as if it were not scaled, again and again, does not know that it is.
+fn scale_unknown(report: &mut Report<'_>, side: Side) {
+    let course = report.course(side);
+    let filled = course.oddities().unscaled;
+    if u64::from(filled.count) < 5.max(course.data_packets / 2) {
+        return;
+    }
+    let (name, peer) = (report.name(side), report.name(side.other()));
+    let text = format!(
+        "{} of {name} end where the window of {peer} would end if it were not scaled: {name} does not know that it is",
+        super::many(filled.count, "segment"),
+    );
+    let advice = "a box between here and that end strips window scaling from the handshake (RFC 7323 section 2.2): mend it, or \
+                  switch scaling off at one end (net.ipv4.tcp_window_scaling=0)";
+    let cost = report.connection.duration();
+    report.add(Severity::Error, "stripped", cost, text, filled.frames(), advice);
 }
 
 fn not_offered(asked: &Offer, answered: &Offer) -> Option<&'static str> {

@@ -29,12 +29,15 @@ use crate::wire::{SackBlock, SeqNum};
 use unacked::{Sent, Unacked};
 
 pub use reasons::time;
-pub use verdict::{Marks, Since, Verdict};
+pub use verdict::{Acknowledged, Marks, Since, Verdict};
 
 /// A retransmission this soon after the last acknowledgment can be a fast one.
 const FAST: u64 = 20_000_000;
 /// Disorder lasts less than this where the handshake's round trip is not known.
 const REORDERING: u64 = 3_000_000;
+
+/// Numbers of one connection are no further apart than this at any time: few windows are larger.
+const REACH: u32 = 1 << 24;
 
 /// What is known of a window's scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -136,6 +139,12 @@ impl Direction {
         self.scale
     }
 
+    /// Where the window that this end last advertised would end if it were not scaled; `None` where it is not.
+    pub fn unscaled_edge(&self) -> Option<SeqNum> {
+        let scaled = matches!(self.scale, Scale::Shift(1..)) && !self.opening;
+        self.window.filter(|_| scaled && self.ack_seen).map(|window| self.last_ack + u32::from(window))
+    }
+
     /// The window that this end last advertised, in bytes.
     pub fn window(&self) -> Option<u64> {
         let window = u64::from(self.window?);
@@ -163,6 +172,8 @@ pub struct Sequence {
     last_syn: Option<Time>,
     /// From the latest SYN to the first acknowledgment without one.
     handshake: Option<u64>,
+    /// The options of a SYN were cut off: whether windows are scaled is not known.
+    options_cut: bool,
     /// A SYN with a Fast Open cookie carried data.
     fast_open_data: bool,
     ended: bool,
@@ -204,6 +215,20 @@ impl Sequence {
     /// Whether a SYN of `side` that starts at `seq` opens another connection rather than this one once more.
     pub fn is_reused_by(&self, side: Side, seq: SeqNum) -> bool {
         self.direction(side).base.is_some_and(|base| base != seq || self.ended)
+    }
+
+    /// Whether a segment of `side` goes on where this connection is: its numbers lie within a window's reach of those seen
+    /// (RFC 7323 section 2.3), or repeat the SYN.
+    pub fn fits(&self, side: Side, segment: &Segment<'_>) -> bool {
+        let (own, peer) = (self.direction(side), self.direction(side.other()));
+        let near = |one: SeqNum, other: SeqNum| one.offset_from(other).unsigned_abs() < REACH;
+        let header = &segment.header;
+        if header.flags.syn() && own.base.is_some_and(|base| base != header.seq) {
+            return false;
+        }
+        let seq_fits = own.next_seq.or(peer.last_ack()).is_none_or(|known| near(header.seq, known));
+        let ack_fits = !header.flags.ack() || peer.next_seq.is_none_or(|known| near(header.ack, known));
+        seq_fits && ack_fits
     }
 
     /// Turns numbers into their distance from the ones that they nearly always equal, and back: those rest in no space.
@@ -301,6 +326,7 @@ impl Sequence {
             self.read_options(side, segment, &mut verdict);
         }
         if flags.syn() {
+            self.options_cut |= segment.options_cut;
             self.settle_scale(side, flags.ack());
         }
         self.ended |= flags.rst() || (flags.fin() && flags.ack());
@@ -338,7 +364,9 @@ impl Sequence {
     fn settle_scale(&mut self, side: Side, answer: bool) {
         let [a, b] = &mut self.directions;
         let (own, peer) = if side == Side::A { (a, b) } else { (b, a) };
-        if own.scale == Scale::Unknown {
+        if self.options_cut {
+            (own.scale, peer.scale) = (Scale::Unknown, Scale::Unknown);
+        } else if own.scale == Scale::Unknown {
             (own.scale, peer.scale) = (Scale::Unused, Scale::Unused);
         } else if answer && peer.scale == Scale::Unused {
             own.scale = Scale::Unused;
@@ -548,7 +576,7 @@ impl View<'_> {
         if own.contiguous.is_none_or(|contiguous| contiguous == seq) && !probe {
             own.contiguous = own.next_seq;
         }
-        own.window = Some(header.window);
+        own.window = if self.segment.window_cut { None } else { Some(header.window) };
         own.last_ack = header.ack;
         own.ack_seen = header.flags.ack() || header.ack.0 != 0;
         own.last_time = time;

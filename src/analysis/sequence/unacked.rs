@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::verdict::Since;
+use super::verdict::Acknowledged;
 use crate::time::Time;
 use crate::wire::SeqNum;
 
@@ -28,11 +28,18 @@ pub struct Sent {
     pub ambiguous: bool,
 }
 
+impl Sent {
+    fn acknowledged(&self, now: Time) -> Acknowledged {
+        let nanos = now.as_nanos().saturating_sub(self.time.as_nanos());
+        Acknowledged { frame: self.frame, nanos, len: self.end.0.wrapping_sub(self.seq.0) }
+    }
+}
+
 /// What an acknowledgment covered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Covered {
     /// The segment that it ends with, or in.
-    pub segment: Option<Since>,
+    pub segment: Option<Acknowledged>,
     /// It ends within a segment.
     pub partly: bool,
     /// The time since a segment was sent that it ends with, when that measures the path (Karn's rule).
@@ -124,7 +131,7 @@ impl Unacked {
     fn acknowledge_ordered(&mut self, ack: SeqNum, now: Time) -> Covered {
         let mut covered = Covered::default();
         while let Some(sent) = self.sent.front_mut().filter(|sent| ack.after(sent.seq)) {
-            let since = Since { frame: sent.frame, nanos: now.as_nanos().saturating_sub(sent.time.as_nanos()) };
+            let since = sent.acknowledged(now);
             if ack.before(sent.end) {
                 sent.seq = ack;
                 covered = Covered { segment: Some(since), partly: true, round_trip: None };
@@ -146,7 +153,7 @@ impl Unacked {
     fn acknowledge_disordered(&mut self, ack: SeqNum, now: Time) -> Covered {
         let mut covered = Covered::default();
         for sent in self.sent.iter_mut().rev() {
-            let since = Since { frame: sent.frame, nanos: now.as_nanos().saturating_sub(sent.time.as_nanos()) };
+            let since = sent.acknowledged(now);
             if ack == sent.end {
                 let once = !sent.ambiguous && covered.segment.is_none();
                 covered = Covered { segment: Some(since), partly: false, round_trip: once.then_some(since.nanos) };

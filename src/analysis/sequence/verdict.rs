@@ -123,13 +123,24 @@ pub struct Since {
     pub nanos: u64,
 }
 
+/// A segment that is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Its frame.
+    pub frame: u64,
+    /// Nanoseconds since it was sent.
+    pub nanos: u64,
+    /// Its sequence space, of what was not acknowledged before.
+    pub len: u32,
+}
+
 /// What the analysis says of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Verdict {
     /// The flags, a fast or spurious retransmission not marked as retransmission once more; see [`Marks::reported`].
     pub marks: Marks,
     /// The segment that is acknowledged here, and when it was sent.
-    pub acknowledges: Option<Since>,
+    pub acknowledges: Option<Acknowledged>,
     /// A sample of the round trip by Karn's rule (RFC 6298 section 3): the segment was sent once, and nothing before it
     /// was sent after it.
     pub round_trip: Option<u64>,

@@ -380,6 +380,63 @@ fn streams_are_numbered_as_they_open_and_reused_ports_open_another() {
 }
 
 /// SYNs to B, each from an address and a port of its own.
+/// The stream that each of these segments belongs to, seen in the network beside it.
+fn in_networks(packets: &[(Packet, u32)]) -> Vec<u32> {
+    let mut streams = Streams::new(0);
+    let each = packets.iter().zip(1..).map(|((packet, network), frame)| {
+        let segment = Segment { network: *network, ..packet.segment(frame) };
+        let place = streams.place(&segment);
+        let (side, reused) = (place.side, place.reused);
+        place.connection.on_segment(side, &segment, reused);
+        place.connection.stream
+    });
+    each.collect()
+}
+
+#[test]
+fn equal_ends_in_two_networks_are_two_connections_where_the_numbers_do_not_fit() {
+    let other = 500_000_000;
+    let packets = [
+        (a(0.0, 0, 0, "S", 0), 10),
+        (a(0.1, other, 0, "S", 0), 20),
+        (b(1.0, 0, 1, "SA", 0), 10),
+        (b(1.1, other, other + 1, "SA", 0), 20),
+        (a(2.0, 1, 1, "PA", 100), 10),
+        (a(2.1, other + 1, other + 1, "PA", 100), 20),
+        (b(3.0, 1, 101, "FA", 0), 10),
+        (b(3.1, other + 1, other + 101, "A", 0), 20),
+        // The same numbers in the same network open another one, as ever.
+        (a(4.0, 90_000, 0, "S", 0), 10),
+        (a(4.1, other + 101, other + 1, "A", 0), 20),
+    ];
+    assert_eq!(in_networks(&packets), [0, 1, 0, 1, 0, 1, 0, 1, 2, 1]);
+}
+
+#[test]
+fn a_tag_on_one_direction_does_not_split_a_connection() {
+    let packets = [
+        (a(0.0, 0, 0, "S", 0), 10),
+        (b(1.0, 0, 1, "SA", 0), 0),
+        (a(2.0, 1, 1, "PA", 100), 10),
+        (b(3.0, 1, 101, "PA", 1000), 0),
+        (a(4.0, 101, 1001, "A", 0), 10),
+    ];
+    assert_eq!(in_networks(&packets), [0; 5]);
+}
+
+#[test]
+fn a_syn_of_a_direction_that_was_captured_late_belongs_to_what_was_captured_before_it() {
+    let packets = [
+        (b(0.0, 0, 1, "SA", 0), 0),
+        (b(1.0, 1, 1001, "A", 0), 0),
+        (b(2.0, 1, 1001, "FA", 0), 0),
+        (a(25.0, 0, 0, "S", 0), 0),
+        (a(26.0, 1, 1, "PA", 1000), 0),
+        (a(60.0, 0, 0, "S", 0), 0),
+    ];
+    assert_eq!(in_networks(&packets), [0, 0, 0, 0, 0, 1], "but a SYN after that is another one's");
+}
+
 fn flood(streams: &mut Streams, from: u32, to: u32) {
     let syn = a(0.0, 0, 0, "S", 3);
     for number in from..to {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::View;
 use super::report::{SIDES, print_findings};
 use crate::analysis::analyzer::Analyzer;
-use crate::analysis::connection::{Connection, Course, Offer};
+use crate::analysis::connection::{Connection, Offer};
+use crate::analysis::course::Course;
 use crate::analysis::findings::{self, Collection, grouped, many};
 use crate::analysis::limits::Limit;
 use crate::analysis::segment::Side;
@@ -204,8 +205,8 @@ fn course(out: &mut dyn Write, connection: &Connection, side: Side, letter: char
             loss.spurious_by_timestamp.count
         )?;
     }
-    if loss.unseen_bytes > 0 {
-        writeln!(out, "  not captured: {} bytes that were acknowledged", grouped(loss.unseen_bytes))?;
+    if loss.unseen_bytes() > 0 {
+        writeln!(out, "  not captured: {} bytes that were acknowledged", grouped(loss.unseen_bytes()))?;
     }
     if course.bytes > 0 {
         let spent = [Limit::Network, Limit::Receiver, Limit::Sender].map(|limit| time(limits.spent(limit)));
@@ -275,7 +276,7 @@ pub fn object(connection: &Connection) -> Value {
                 "fin": loss.fin.count,
             },
             "out_of_order": loss.reordered.seen.count,
-            "not_captured": loss.unseen_bytes,
+            "not_captured": loss.unseen_bytes(),
             "rtt": {
                 "samples": course.round_trips.count(),
                 "min": course.round_trips.min().map(seconds),
@@ -292,7 +293,7 @@ pub fn object(connection: &Connection) -> Value {
             },
             "zero_window": {"times": limits.stalls().zero_window.seen.count, "time": seconds(limits.stalls().zero_window.total)},
             "pauses": {"times": limits.stalls().pauses.seen.count, "time": seconds(limits.stalls().pauses.total)},
-            "damaged": course.oddities().damaged.count,
+            "damaged": course.oddities().damage.seen.count,
             "keep_alives": course.oddities().keep_alives,
             "ce": course.oddities().congestion.0,
             "ece": course.oddities().congestion.1,
@@ -377,7 +378,7 @@ pub fn row(out: &mut dyn Write, connection: &Connection, first: bool) -> io::Res
         ("retransmissions_b2a", course(Side::B, |course| u64::from(course.loss().retransmissions()))),
         ("rtt_p50_a2b", course(Side::A, |course| course.round_trips.percentile(50).unwrap_or(0))),
         ("rtt_p50_b2a", course(Side::B, |course| course.round_trips.percentile(50).unwrap_or(0))),
-        ("missed_bytes", course(Side::A, |course| course.loss().unseen_bytes)),
+        ("missed_bytes", course(Side::A, |course| course.loss().unseen_bytes())),
     ];
     let rows = connection.tally.rows();
     if first {

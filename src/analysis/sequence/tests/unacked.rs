@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::unacked::{Covered, Sent, Unacked};
 use crate::analysis::exchange::at;
-use crate::analysis::sequence::Since;
+use crate::analysis::sequence::Acknowledged;
 use crate::time::Time;
 use crate::wire::SeqNum;
 
@@ -13,11 +13,12 @@ use crate::wire::SeqNum;
 struct Naive(Vec<Sent>);
 
 impl Naive {
-    fn acknowledge(&mut self, ack: SeqNum, now: Time) -> (Option<Since>, bool) {
+    fn acknowledge(&mut self, ack: SeqNum, now: Time) -> (Option<Acknowledged>, bool) {
         let (mut segment, mut partly) = (None, false);
         let mut at = 0;
         while let Some(sent) = self.0.get_mut(at) {
-            let since = Some(Since { frame: sent.frame, nanos: now.since(sent.time).as_nanos() as u64 });
+            let (frame, nanos) = (sent.frame, now.since(sent.time).as_nanos() as u64);
+            let since = Some(Acknowledged { frame, nanos, len: sent.end.0.wrapping_sub(sent.seq.0) });
             if ack == sent.end {
                 (segment, partly) = (since, false);
             } else if ack.after(sent.seq) && ack.before(sent.end) {

@@ -1,5 +1,7 @@
 //! Exchanges, and what a person should know of them.
 
+mod evidence;
+
 use super::*;
 use crate::analysis::connection::IcmpNote;
 use crate::analysis::exchange::{Packet, a, analyse, b, capture, offer, open, opened};
@@ -210,10 +212,25 @@ fn a_receiver_that_takes_back_what_it_had_sacked() {
 }
 
 #[test]
-fn damage() {
+fn damage_is_what_had_to_be_sent_again() {
+    let data = (0..5).map(|n| a(200.0 + f64::from(n), NEXT + 1000 * n, 1, "A", 1000));
+    let mut data: Vec<_> = data.collect();
+    data[1] = data[1].clone().checksum(Checksum::Bad);
+    let duplicates =
+        (2..5).map(|n| b(210.0 + f64::from(n), 1, NEXT + 1000, "A", 0).sack(&[(NEXT + 2000, NEXT + 1000 + 1000 * n)]));
+    let repair = [a(215.0, NEXT + 1000, 1, "A", 1000), b(225.0, 1, NEXT + 5000, "A", 0)];
+    let story = in_order(data.into_iter().chain(duplicates).chain(repair).collect());
+    let damage = finds(&after_a_transfer(story), &["damage warning"]);
+    says(&damage, &["1 segment of 192.0.2.1:40000", "wrong checksum and had to be sent again"]);
+}
+
+#[test]
+fn a_wrong_checksum_of_what_was_taken_is_no_damage() {
     let mut story = bulk(20.0, 1, 100);
     story[10] = story[10].clone().checksum(Checksum::Bad);
-    says(&finds(&opened(story), &["damage warning"]), &["1 segment of", "wrong checksum"]);
+    let story = opened(story);
+    assert_eq!(found(&story), []);
+    begins(&in_capture(&story, 0), &["capture_offload note: 1 segment with a checksum that does not fit were taken"]);
 }
 
 // Packets that are too large.
@@ -280,9 +297,11 @@ fn a_window_that_stays_closed() {
         &stall,
         &["198.51.100.2:80 closed its window, or left less than a segment of it, once: 1 s in all", "the longest 1 s"],
     );
-    // Still closed at the end.
-    let stall = finds(&after_a_transfer(closed(1152.0).into_iter().take(21)), &["zero_window error"]);
-    says(&stall, &["it was closed when the connection was last seen"]);
+    // Still closed at the end, for a while or just now.
+    let probe = || [a(452.0, NEXT + 20_000, 1, "A", 1), b(462.0, 1, NEXT + 20_000, "A", 0).window(0)];
+    let stall = finds(&after_a_transfer(closed(1152.0).into_iter().take(21).chain(probe())), &["zero_window error"]);
+    says(&stall, &["it was closed when the connection was last seen", "310 ms in all"]);
+    finds(&after_a_transfer(closed(1152.0).into_iter().take(21)), &["zero_window note"]);
 }
 
 #[test]
@@ -511,18 +530,22 @@ fn a_connection_that_only_one_end_knows() {
 
 #[test]
 fn an_end_that_closes_and_is_not_heard() {
+    let story = after_a_transfer([a(200.0, NEXT, 0, "FA", 0)]);
+    let (connection, _) = analyse(&story);
+    let findings = of_connection(&connection, crate::analysis::exchange::at(7000.0));
+    assert_eq!(kinds(&findings), ["half_closed warning"], "{findings:#?}");
+    says(&findings[0], &["192.0.2.1:40000 closed, and 198.51.100.2:80 did not acknowledge it in 6.8 s"]);
+    // Told again and again, it is gone.
     let story = [200.0, 430.0, 900.0, 7000.0].map(|time| a(time, NEXT, 1, "FA", 0));
-    let findings = found(&after_a_transfer(story));
-    let half = findings.iter().find(|found| found.kind == "half_closed").expect("half closed");
-    assert_eq!(half.severity, Severity::Warning);
-    says(half, &["192.0.2.1:40000 closed, and 198.51.100.2:80 did not acknowledge it", "4 times"]);
+    let gone = finds(&after_a_transfer(story), &["vanished error"]);
+    says(&gone, &["198.51.100.2:80 vanished: nothing came from it in", "192.0.2.1:40000 sent 3 repetitions"]);
 }
 
 #[test]
 fn what_tcp_forbids_is_told_with_its_clause() {
     let story = after_a_transfer([a(200.0, NEXT, 0, "P", 100)]);
     let protocol = finds(&story, &["protocol warning"]);
-    says(&protocol, &["did what TCP forbids, once: no acknowledgment on an open connection", "RFC 9293"]);
+    says(&protocol, &["are what TCP forbids, once: no acknowledgment on an open connection", "RFC 9293"]);
 }
 
 // The capture itself.
@@ -563,7 +586,7 @@ fn bytes_that_the_capture_lacks() {
     let missing = story.iter().position(|packet| packet.len > 0 && packet.time > story[60].time).unwrap();
     story.remove(missing);
     let told = in_capture(&story, 0);
-    begins(&told, &["capture_gap warning: the capture lacks 1,000 bytes in 1 connection "]);
+    begins(&told, &["capture_gap note: the capture lacks 1,000 bytes in 1 connection "]);
 }
 
 #[test]
@@ -626,6 +649,7 @@ fn of_a_million_findings_of_a_kind_the_worst_three_are_told_and_the_rest_counted
             frames: Vec::new(),
             advice: String::new(),
             cost: u64::from(number.wrapping_mul(0x9e37_79b1)),
+            premise: false,
         });
     }
     let told = collection.told();
@@ -635,16 +659,29 @@ fn of_a_million_findings_of_a_kind_the_worst_three_are_told_and_the_rest_counted
 }
 
 #[test]
-fn the_worst_come_first() {
+fn the_worst_come_first_and_what_the_capture_is_before_them() {
     let mut collection = Collection::default();
-    for (severity, kind, cost) in
-        [(Severity::Note, "a", 900), (Severity::Error, "b", 1), (Severity::Warning, "c", 70), (Severity::Error, "d", 2)]
-    {
+    for (severity, kind, cost) in [
+        (Severity::Note, "a", 900),
+        (Severity::Error, "b", 1),
+        (Severity::Warning, "c", 70),
+        (Severity::Error, "d", 2),
+        (Severity::Note, "p", 0),
+    ] {
         let (text, advice) = (String::new(), String::new());
-        collection.add(Finding { severity, kind, stream: None, text, frames: Vec::new(), advice, cost });
+        collection.add(Finding {
+            severity,
+            kind,
+            stream: None,
+            text,
+            frames: Vec::new(),
+            advice,
+            cost,
+            premise: kind == "p",
+        });
     }
     let order: Vec<&str> = collection.told().iter().map(|(found, _)| found.kind).collect();
-    assert_eq!(order, ["d", "b", "c", "a"]);
+    assert_eq!(order, ["p", "d", "b", "c", "a"]);
     collection.keep(|found| found.severity == Severity::Note);
     assert!(!collection.is_serious());
 }
