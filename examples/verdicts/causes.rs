@@ -131,11 +131,12 @@ pub const CAUSES: &[Cause] = &[
         "data that had arrived is sent again; \
          where no D-SACK comes through, the sender can only think it lost",
     ),
-    both(
+    apart(
         "delay_spike",
         expect("spurious", &["spurious_retransmission"], &["queue"]),
-        "timestamps or D-SACK prove that \
-         what was sent again had arrived",
+        expect("delay", &["delay"], &["spurious_retransmission"]),
+        "at the sender timestamps or D-SACK prove that what was sent again had arrived; at the receiver what comes after \
+         the silence bears timestamps from before it",
     ),
     both(
         "lost_syn",

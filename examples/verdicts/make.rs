@@ -149,7 +149,8 @@ fn labels(
                 end,
                 cause: cause.name.into(),
                 sender: plan.sender,
-                evident: plan.evidence.contains(&end),
+                // What touched no frame cannot be told.
+                evident: plan.evidence.contains(&end) && (plan.artefact.is_none() || touched > 0),
             },
             said: plan.said.clone(),
             path: truth.path.clone(),
