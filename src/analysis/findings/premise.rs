@@ -47,10 +47,10 @@ pub(super) fn premises(facts: &CaptureFacts, add: &mut impl FnMut(&'static str, 
     if facts.late.0 > 0 {
         let (segments, first, most) = facts.late;
         let text = format!(
-            "{} were captured after they had been acknowledged, {} after at most: one direction was captured late, or files \
-             were merged out of order; nothing of them was lost or sent again",
+            "{} were captured after they had been acknowledged{}: one direction was captured late, or files were merged out \
+             of order; nothing of them was lost or sent again",
             many(segments, "segment"),
-            time(most)
+            if most > 0 { format!(", {} after at most", time(most)) } else { String::new() }
         );
         let advice =
             "times between the two directions are not to be trusted; reordercap sorts by time where that was right";
