@@ -1,6 +1,6 @@
 //! What the capture itself lacks or distorts: said once, however many connections it touches.
 
-use super::premise::premises;
+use super::premise::{is_twice, premises};
 use super::unread::{CutHeaders, Unread, cut};
 use super::{Finding, Severity, grouped, many, percent};
 use crate::analysis::connection::Connection;
@@ -141,7 +141,7 @@ pub fn of_capture(facts: &CaptureFacts) -> Vec<Finding> {
         let advice = "harmless; ethtool -K DEV tx off shows what is on the wire";
         add(Severity::Note, "capture_offload", text, facts.unfinished.1, advice);
     }
-    if facts.copies.0 > 0 && (facts.copies.0 * 20 < facts.segments || facts.copies.0 == 1) {
+    if facts.copies.0 > 0 && !is_twice(facts) {
         let text = format!(
             "{} ({}) are copies of another that came just before: the network or the capture doubled them, the packets do not \
              say which",

@@ -73,6 +73,16 @@ fn packets_without_an_identification_that_are_captured_twice_are_copies_and_are_
 }
 
 #[test]
+fn of_a_few_copies_nobody_knows_who_made_them() {
+    let mut story = opened(bulk(20.0, 1, 100));
+    story.extend([30, 60, 90].map(|n| a(20.05 + f64::from(n), 1 + 1000 * n, 1, "A", 1000)));
+    let collection = capture(&in_order(story)).conclude(0);
+    let (copies, _) = collection.told()[0];
+    assert_eq!((copies.kind, copies.premise, collection.told().len()), ("capture_copies", false, 1));
+    says(copies, &["3 segments", "the network or the capture doubled them, the packets do not say which"]);
+}
+
+#[test]
 fn what_is_sent_again_a_round_trip_later_is_no_copy() {
     // Equal to the bit but for the time: without timestamps and identifications that is what a retransmission is.
     let story = [a(200.0, NEXT, 1, "A", 1000), a(410.0, NEXT, 1, "A", 1000), b(420.0, 1, NEXT + 1000, "A", 0)];
@@ -147,6 +157,19 @@ fn an_original_that_comes_after_its_repetition_shows_that_it_was_not_lost() {
     story.push(b(time, 1 + 1000 * 20, 101, "A", 1000).timestamps(5060 + 50, 1080).ip_id(500));
     let late = finds(&in_order(story), &["reordering note"]);
     says(&late, &["1 segment of 198.51.100.2:80 came out of order", "it sent 1 segment again without need"]);
+}
+
+#[test]
+fn losses_are_told_beside_as_many_repetitions_that_were_not_needed() {
+    // Two lost, and two that only came late but were sent again as well.
+    let mut story = download(&[(10, 50.0, 45), (20, 50.0, 45), (30, 90.0, 0), (40, 90.0, 0)]);
+    for n in [30, 40] {
+        let time = 81.0 + f64::from(n) + 45.0;
+        story.push(b(time, 1 + 1000 * n, 101, "A", 1000).timestamps(5060 + n + 45, 1080).ip_id(800 + n as u16));
+    }
+    let findings = found(&in_order(story));
+    let loss = findings.iter().find(|found| found.kind == "loss").expect("two were lost");
+    says(loss, &["198.51.100.2:80 sent 4 of 62 data segments again", "2 of them without need"]);
 }
 
 #[test]
