@@ -84,12 +84,13 @@ fn loss(report: &mut Report<'_>, side: Side) {
     report.add(severity, "loss", cost, text, &frames, format!("{}: {remedy}", place(loss)));
 }
 
-/// Where only timers repaired and a third was proved to be needless, it was not data that was lost: what loses
-/// acknowledgments loses the duplicate SACKs that would prove it of the rest as well. Where acknowledgments called for
-/// repairs, they came through, and three in four have to be proved.
+/// Where timers repaired, hardly ever acknowledgments, and a third was proved to be needless, it was not data that was lost:
+/// what loses acknowledgments loses the duplicate SACKs that would prove it of the rest as well. Where acknowledgments
+/// called for repairs, they came through, and three in four have to be proved.
 fn mostly_needless(loss: &Loss) -> bool {
     let (needless, lost) = (loss.spurious(), loss.lost());
-    let enough = if loss.fast.count == 0 { needless * 2 >= lost } else { needless >= lost * 3 };
+    let by_timers = loss.fast.count * 4 <= loss.timeouts.seen.count;
+    let enough = if by_timers { needless * 2 >= lost } else { needless >= lost * 3 };
     needless > 1 && enough
 }
 
