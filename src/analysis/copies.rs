@@ -273,4 +273,41 @@ mod tests {
         assert!(rises([u16::MAX - 1, u16::MAX, 1, 2, 3, 5]));
         assert!(!rises([9, 9, 9, 9, 9, 9]) && !rises([0; 6]) && !rises([50_000, 3, 40_000, 9, 30_000, 77]));
     }
+
+    #[test]
+    fn acknowledgments_that_are_equal_and_have_no_identification_may_be_several() {
+        let again = |id| [a(0.0, 1, 1, "A", 0).ip_id(id), a(0.1, 1, 1, "A", 0).ip_id(id)];
+        assert!(!is_copy(&again(0), 10));
+        assert!(is_copy(&again(7), 10));
+    }
+
+    #[test]
+    fn a_stamp_that_is_older_than_others_makes_a_copy_known_until_a_loss_could_be() {
+        let again = |gap: f64, others: u32| {
+            let one = |time: f64| a(time, 1, 1, "A", 1000).timestamps(5, 1);
+            is_copy(&[one(0.0), a(0.5, 1001, 1, "A", 1000).timestamps(others, 1), one(gap)], 10)
+        };
+        assert!(again(8.9, 6) && !again(9.1, 6));
+        assert!(again(2.4, 5) && !again(2.6, 5), "nothing is newer");
+    }
+
+    #[test]
+    fn a_syn_is_sent_again_after_a_second_and_not_within_milliseconds() {
+        for (gap, copy) in [(4.9, true), (5.1, false)] {
+            assert_eq!(is_copy(&[a(0.0, 0, 0, "S", 0), a(gap, 0, 0, "S", 0)], 0), copy, "{gap} ms");
+        }
+    }
+
+    #[test]
+    fn two_identifications_are_not_enough_to_say_that_they_rise() {
+        let rises = |count: u16| {
+            let mut recent = Recent::default();
+            for n in 0..count {
+                let packet = a(f64::from(n), 1 + 1000 * u32::from(n), 1, "A", 1000).ip_id(9 + n);
+                recent.add(&packet.segment(1));
+            }
+            recent.ids_rise()
+        };
+        assert!(!rises(2) && rises(3));
+    }
 }

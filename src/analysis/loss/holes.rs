@@ -221,4 +221,15 @@ mod tests {
         assert_eq!(holes.holes.len(), AT_REST);
         assert_eq!(holes.forgotten() + holes.open_ones().map(Hole::len).sum::<u64>(), u64::from(all) * 10);
     }
+
+    #[test]
+    fn holes_with_something_between_them_are_never_taken_for_one() {
+        let mut holes = Holes::default();
+        let all = MOST as u32 + 10;
+        for n in 0..all {
+            holes.open(hole(200 * n, 200 * n + 100));
+            holes.acknowledge(SeqNum(200 * n + 100), Time::ZERO);
+        }
+        assert_eq!(holes.unseen(), 100 * u64::from(all));
+    }
 }

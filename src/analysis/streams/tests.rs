@@ -527,3 +527,23 @@ fn connections_of_ipv6_and_ipv4_are_found_from_both_ends() {
         assert_eq!(place(&mut streams, &b(1.0, 0, 1, "SA", 0)), (number, Side::B));
     }
 }
+
+#[test]
+fn a_given_up_connection_leaves_nothing_behind_in_its_second_network() {
+    let mut streams = Streams::new(0);
+    let mut place = |packet: Packet, network: u32| {
+        let segment = Segment { network, ..packet.segment(1) };
+        let place = streams.place(&segment);
+        let side = place.side;
+        place.connection.on_segment(side, &segment, false);
+        place.connection.stream
+    };
+    for expected in [0, 10_001] {
+        assert_eq!(place(a(0.0, 0, 0, "S", 0), 10), expected);
+        assert_eq!(place(b(1.0, 0, 1, "SA", 0), 0), expected);
+        for port in 1000..11_000 {
+            place(a(2.0, 0, 0, "S", 0).port(port), 10);
+            place(b(3.0, 0, 1, "SA", 0).port(port), 10);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::analysis::exchange::{at, bytes, frame, open};
+use crate::analysis::loss::{Cause, Judgement};
 use crate::analysis::segment::Side;
 
 /// What is told of these packets as a capture, in the order in which it is told.
@@ -463,4 +464,450 @@ fn round_trips_far_above_their_least_while_data_flows_are_a_queue() {
     let queue = finds(&filling(150.0), &["queue warning"]);
     says(&queue, &["packets of 192.0.2.1:40000 wait in a queue", "160 ms at most", "9 ms at least"]);
     assert_eq!(found(&filling(15.0)), [], "a queue of 15 ms is what a link needs");
+}
+
+// What keeps a verdict from being said.
+
+#[test]
+fn of_one_direction_alone_nothing_is_missing_and_nobody_is_gone() {
+    let mut story: Vec<_> = opened(bulk(20.0, 1, 200)).into_iter().filter(|packet| packet.side == Side::A).collect();
+    story.remove(50);
+    story.extend([2000.0, 2300.0, 3000.0].map(|time| a(time, 200_001, 1, "FA", 0)));
+    assert_eq!(told(&story), ["one_direction note"]);
+}
+
+#[test]
+fn what_the_capture_is_of_one_connection_among_many_is_not_said_of_all() {
+    let on = |port: u16| opened(bulk(20.0, 1, 20)).into_iter().map(move |packet| packet.port(port));
+    let half = on(40_002).filter(|packet| packet.side == Side::A);
+    assert_eq!(told(&in_order(on(40_000).chain(on(40_001)).chain(half).collect())), Vec::<String>::new());
+}
+
+#[test]
+fn of_wrong_checksums_most_must_have_been_sent_again_to_be_damage() {
+    let again = [
+        a(200.0, NEXT, 1, "A", 1000).checksum(Checksum::Bad),
+        a(430.0, NEXT, 1, "A", 1000),
+        b(440.0, 1, NEXT + 1000, "A", 0),
+    ];
+    let mut story = after_a_transfer(again);
+    finds(&story, &["damage warning"]);
+    let taken = story.iter_mut().find(|packet| packet.len > 0).unwrap();
+    *taken = taken.clone().checksum(Checksum::Bad);
+    finds(&story, &["loss warning"]);
+}
+
+#[test]
+fn where_the_capture_lacks_segments_it_may_lack_repetitions_as_well() {
+    let mut story = opened(bulk(20.0, 1, 100));
+    for n in [20, 40, 60] {
+        let (time, seq) = (20.1 + f64::from(n), 1 + 1000 * n);
+        story.push(b(time + 10.2, 1, seq + 2000, "A", 0).sack(&[(seq, seq + 1000)]));
+    }
+    let mut story = in_order(story);
+    assert_eq!(told(&story), ["network_duplicates warning"]);
+    story.retain(|packet| packet.header.seq != a(0.0, 80_001, 1, "A", 1000).header.seq);
+    assert_eq!(told(&story), ["capture_gap note"]);
+}
+
+#[test]
+fn a_byte_that_is_sent_again_by_design_is_not_doubled_by_the_network() {
+    let probe = [a(190.0, NEXT - 1, 1, "A", 1), b(200.0, 1, NEXT, "A", 0).sack(&[(NEXT - 1, NEXT)])];
+    assert_eq!(found(&after_a_transfer(probe)), []);
+}
+
+#[test]
+fn a_byte_alone_is_not_missing() {
+    let story = |bytes: u32| opened([b(20.0, 1 + bytes, 1, "A", 1000), a(1500.0, 1, 1, "A", 0)]);
+    finds(&story(2), &["missing error"]);
+    assert_eq!(found(&story(1)), []);
+}
+
+#[test]
+fn a_small_hole_is_no_full_packet() {
+    let story = |hole: u32| {
+        opened([
+            a(20.0, 1, 1, "PA", 84),
+            b(60.0, 1, 85, "PA", 204),
+            a(60.1, 85, 205, "A", 0),
+            a(15_000.0, 85, 205, "FA", 0),
+            b(15_040.0, 205 + hole, 86, "A", 0),
+        ])
+    };
+    finds(&story(1095), &["mtu error"]);
+    finds(&story(1094), &["missing error"]);
+}
+
+#[test]
+fn one_segment_without_timestamps_strips_nothing() {
+    let story = |third: Packet| {
+        [
+            offer(a(0.0, 0, 0, "S", 0)).timestamps(1, 0),
+            offer(b(9.0, 0, 1, "SA", 0)).timestamps(1, 1),
+            third,
+            a(20.0, 1, 1, "PA", 100),
+            b(30.0, 1, 101, "A", 0).timestamps(2, 1),
+        ]
+    };
+    finds(&story(a(10.0, 1, 1, "A", 0)), &["stripped warning"]);
+    finds(&story(a(10.0, 1, 1, "A", 0).timestamps(2, 1)), &["protocol note"]);
+}
+
+#[test]
+fn a_window_that_seems_to_collapse_and_is_never_full_strips_nothing() {
+    let story = [
+        offer(a(0.0, 0, 0, "S", 0)).option(TcpOption::WindowScale(10)),
+        offer(b(40.0, 0, 1, "SA", 0)).window(64_000),
+        a(40.1, 1, 1, "A", 0),
+        a(41.0, 1, 1, "PA", 20),
+        b(81.0, 1, 21, "A", 0).window(62),
+        a(120.0, 21, 1, "PA", 20),
+        b(160.0, 1, 41, "A", 0).window(62),
+    ];
+    finds(&story, &["protocol note"]);
+}
+
+#[test]
+fn a_window_of_less_than_a_segment_is_closed_only_where_it_was_larger() {
+    let rounds = |most: u16| {
+        let mut story = open(10.0);
+        story[1] = story[1].clone().window(most);
+        let round = |n: u32| {
+            let (time, seq) = (20.0 + 60.0 * f64::from(n), 1 + 1900 * n);
+            [
+                a(time, seq, 1, "PA", 1000),
+                b(time + 10.0, 1, seq + 1000, "A", 0).window(900),
+                a(time + 20.0, seq + 1000, 1, "PA", 900),
+                b(time + 30.0, 1, seq + 1900, "A", 0).window(most),
+            ]
+        };
+        story.extend((0..5).flat_map(round));
+        story
+    };
+    assert_eq!(found(&rounds(1500)), []);
+    finds(&rounds(2500), &["protocol note", "zero_window warning"]);
+}
+
+#[test]
+fn who_answered_before_is_not_silent() {
+    let story = opened([
+        a(20.0, 1, 1, "PA", 100),
+        b(30.0, 1, 101, "PA", 1000),
+        a(30.1, 101, 1001, "A", 0),
+        a(40.0, 101, 1001, "PA", 100),
+        b(50.0, 1001, 201, "A", 0),
+        a(5050.0, 201, 1001, "FA", 0),
+        b(5060.0, 1001, 202, "FA", 0),
+        a(5060.5, 202, 1002, "A", 0),
+    ]);
+    assert_eq!(found(&story), []);
+}
+
+#[test]
+fn a_half_closed_connection_is_not_gone() {
+    let story = after_a_transfer([a(200.0, NEXT, 1, "FA", 0), b(210.0, 1, NEXT + 1, "A", 0)]);
+    let (connection, _) = analyse(&story);
+    assert_eq!(of_connection(&connection, at(60_000.0)), []);
+}
+
+#[test]
+fn a_sender_whose_clock_went_on_for_a_third_of_the_silence_was_not_held_up() {
+    let after = |by: u32| {
+        let mut story = download(&[]);
+        for packet in story.iter_mut().skip_while(|packet| packet.ip_id != 130) {
+            packet.time += std::time::Duration::from_secs(2);
+            if packet.side == Side::B && packet.len > 0 {
+                let value = 5060 + u32::from(packet.ip_id - 100) + by;
+                packet.options = b(0.0, 0, 0, "A", 0).timestamps(value, 1040).options;
+            }
+        }
+        story
+    };
+    finds(&after(400), &["delay error"]);
+    finds(&after(600), &["pause error"]);
+}
+
+#[test]
+fn a_server_that_takes_little_is_blamed_for_it_where_its_client_thinks_for_long() {
+    let round = |n: u32| {
+        let (time, seq, answered) = (20.0 + 4300.0 * f64::from(n), 1 + 100 * n, 1 + 1000 * n);
+        [
+            a(time, seq, answered, "PA", 100),
+            b(time + 10.0, answered, seq + 100, "A", 0),
+            b(time + 300.0, answered, seq + 100, "PA", 1000),
+            a(time + 300.1, seq + 100, answered + 1000, "A", 0),
+        ]
+    };
+    finds(&opened((0..4).flat_map(round)), &["pause error", "pause note"]);
+}
+
+#[test]
+fn a_silence_of_less_than_two_round_trips_is_no_pause() {
+    let rounds = |silence: f64| {
+        let round = move |n: u32| {
+            let (time, seq) = (320.0 + (290.0 + silence) * f64::from(n), 1 + 1000 * n);
+            [a(time, seq, 1, "PA", 1000), b(time + 270.0, 1, seq + 1000, "A", 0)]
+        };
+        open(300.0).into_iter().chain((0..6).flat_map(round)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&rounds(200.0)), []);
+    finds(&rounds(400.0), &["pause note"]);
+}
+
+#[test]
+fn questions_and_answers_in_close_order_are_no_trickle() {
+    let turn = |n: u32| {
+        let (time, seq, answered) = (20.0 + 60.0 * f64::from(n), 1 + 200 * n, 1 + 100 * n);
+        [
+            a(time, seq, answered, "PA", 200),
+            b(time + 10.0, answered, seq + 200, "PA", 100),
+            a(time + 10.1, seq + 200, answered + 100, "A", 0),
+        ]
+    };
+    assert_eq!(found(&opened((0..40).flat_map(turn))), []);
+}
+
+#[test]
+fn a_server_that_resets_after_a_transfer_does_not_have_what_it_wants() {
+    let story = |who: fn(f64, u32, u32, &str, u32) -> Packet| {
+        let rest = [a(20.0, 1, 1, "PA", 100), b(30.0, 1, 101, "PA", 1000), a(30.1, 101, 1001, "PA", 100)];
+        opened(rest.into_iter().chain([b(40.0, 1001, 201, "A", 0), who(400.0, 1001, 201, "RA", 0)]))
+    };
+    says(&finds(&story(b), &["reset error"]), &["it did not answer the last data"]);
+}
+
+#[test]
+fn who_waits_for_an_answer_to_a_request_that_was_held_back_waits_for_the_path() {
+    let request = || a(20.0, 1, 1, "PA", 100);
+    let story = opened([request(), b(60.0, 1, 101, "A", 0), b(1030.0, 1, 101, "PA", 1000)]);
+    let knowing = |comment: &str, held: &Packet| {
+        let mut truth = Truth::default();
+        truth.on_incident(comment, Some(&held.segment(9)));
+        let (connection, _) = analyse(&story);
+        let mut findings = of_connection(&connection, story.last().unwrap().time);
+        know(&mut findings, &connection, &truth);
+        kinds(&findings)
+    };
+    for comment in ["delayed by 30 ms", "reordered behind 3"] {
+        assert_eq!(knowing(comment, &request()), ["delay note"], "{comment}");
+    }
+    assert_eq!(knowing("dropped", &request()), ["pause error"]);
+    assert_eq!(knowing("delayed by 30 ms", &a(20.0, 101, 1, "PA", 100)), ["pause error"], "another one");
+    assert_eq!(knowing("delayed by 30 ms", &b(20.0, 1, 1, "PA", 100)), ["pause error"], "the other way");
+}
+
+#[test]
+fn a_full_window_of_which_nothing_arrives_for_long_waits_for_the_path() {
+    let rounds = |wait: f64| {
+        let round = move |n: u32| {
+            let (time, seq) = (60.0 + (wait + 5.0) * f64::from(n), 1 + 20_000 * n);
+            let sent = (0..10).map(move |k| a(time + f64::from(k) / 10.0, seq + 2000 * k, 1, "A", 2000));
+            sent.chain([b(time + 0.9 + wait, 1, seq + 20_000, "A", 0)])
+        };
+        open(50.0).into_iter().chain((0..20).flat_map(round)).collect::<Vec<_>>()
+    };
+    // Three round trips, and what an acknowledgment may be delayed.
+    finds(&rounds(140.0), &["small_window error"]);
+    assert_eq!(found(&rounds(200.0)), []);
+}
+
+#[test]
+fn gaps_that_close_by_themselves_say_nothing_where_the_capture_lacks_segments() {
+    let mut story = bulk(20.0, 1, 100);
+    story.retain(|packet| !(packet.side == Side::B && packet.time > at(59.0) && packet.time < at(61.6)));
+    story.push(b(60.5, 1, 30_001, "A", 0).sack(&[(31_001, 32_001)]));
+    story.push(b(61.0, 1, 32_001, "A", 0));
+    let mut story = opened(in_order(story));
+    assert_eq!(told(&story), ["reordering note"]);
+    story.retain(|packet| packet.header.seq != a(0.0, 80_001, 1, "A", 1000).header.seq);
+    assert_eq!(told(&story), ["capture_gap note"]);
+}
+
+#[test]
+fn what_the_network_doubled_the_capture_did_not() {
+    let mut story = opened(bulk(20.0, 1, 100));
+    for n in [20, 40, 60] {
+        let (time, seq) = (20.1 + f64::from(n), 1 + 1000 * n);
+        story.push(a(time, seq, 1, "A", 1000));
+        story.push(b(time + 10.2, 1, seq + 2000, "A", 0).sack(&[(seq, seq + 1000)]));
+    }
+    assert_eq!(told(&in_order(story)), ["network_duplicates warning"]);
+}
+
+#[test]
+fn a_duplicate_sack_for_a_part_of_what_was_sent_again_is_not_the_networks() {
+    let story = [
+        a(200.0, NEXT, 1, "A", 1000),
+        a(430.0, NEXT, 1, "A", 1000),
+        b(440.0, 1, NEXT + 1000, "A", 0).sack(&[(NEXT, NEXT + 500)]),
+    ];
+    finds(&after_a_transfer(story), &["loss warning"]);
+}
+
+#[test]
+fn what_is_proved_needless_twice_is_counted_once() {
+    let story = [
+        a(200.0, NEXT, 1, "A", 1000).timestamps(200, 1),
+        b(210.0, 1, NEXT + 1000, "A", 0).timestamps(900, 200),
+        a(430.0, NEXT, 1, "A", 1000).timestamps(430, 1),
+        b(440.0, 1, NEXT + 1000, "A", 0).timestamps(1100, 200),
+    ];
+    let needless = finds(&after_a_transfer(story), &["spurious_retransmission note"]);
+    says(&needless, &["sent 1 segment again without need: 1 because the capture has"]);
+}
+
+#[test]
+fn a_wrong_checksum_of_a_bare_acknowledgment_says_nothing_of_data() {
+    let story = [
+        a(150.0, NEXT, 1, "A", 0).checksum(Checksum::Bad),
+        a(200.0, NEXT, 1, "A", 1000).checksum(Checksum::Bad),
+        a(430.0, NEXT, 1, "A", 1000),
+        b(440.0, 1, NEXT + 1000, "A", 0),
+    ];
+    finds(&after_a_transfer(story), &["damage warning"]);
+}
+
+#[test]
+fn an_answer_takes_as_long_as_everything_else_on_a_slow_path() {
+    let story = |answer: f64| {
+        let packets = (0..300u32).flat_map(|n| {
+            let (time, seq) = (20.0 + 4.0 * f64::from(n), 1 + 1000 * n);
+            let ack = (n < 298).then(|| b(time + 10.0 + f64::from(n).min(150.0), 1, seq + 1000, "A", 0).window(60_000));
+            [a(time, seq, 1, "A", 1000)].into_iter().chain(ack)
+        });
+        let answer = b(20.0 + 4.0 * 299.0 + answer, 1, 300_001, "PA", 1000).window(60_000);
+        opened(in_order(packets.chain([answer]).collect()))
+    };
+    finds(&story(230.0), &["queue warning"]);
+    finds(&story(250.0), &["pause warning", "queue warning"]);
+}
+
+#[test]
+fn who_waits_for_late_acknowledgments_has_something_to_send() {
+    let write = |n: u32| {
+        let (time, seq) = (20.0 + 45.1 * f64::from(n), 1 + 100 * n);
+        [a(time, seq, 1, "PA", 100), b(time + 45.0, 1, seq + 100, "A", 0)]
+    };
+    finds(&opened((0..40).flat_map(write)), &["nagle error"]);
+}
+
+#[test]
+fn a_loss_that_was_inferred_from_a_repetition_is_taken_back_when_the_original_comes() {
+    let (again, mut truth) = (a(0.0, 1, 1, "A", 1000), Truth::default());
+    truth.on_incident("delayed by 30 ms", None);
+    truth.on_segment(&again.segment(1), Judgement::Repair(Cause::Fast));
+    assert_eq!((truth.dropped.invented, truth.reordered.found), (1, 0));
+    truth.on_segment(&again.segment(2), Judgement::Overtaken);
+    assert_eq!((truth.dropped.invented, truth.reordered.found), (0, 1));
+}
+
+#[test]
+fn what_bears_the_tick_of_what_passed_it_was_on_its_way_however_late_it_comes() {
+    // 37 ms late on a path of 40, without identifications: by its delay alone it could have been sent again.
+    let story = |again| {
+        let story = download(&[(20, 38.0, again)]);
+        story.into_iter().map(|packet| packet.ip_id(0)).collect::<Vec<_>>()
+    };
+    finds(&story(1), &["reordering note"]);
+    finds(&story(2), &["loss warning"]);
+}
+
+#[test]
+fn a_segment_that_is_sent_again_twice_is_no_black_hole_yet() {
+    let sent = |times: usize| {
+        let mut story = opened([a(20.0, 1, 1, "PA", 100), b(30.0, 1, 101, "PA", 200), a(31.0, 101, 201, "A", 1460)]);
+        story.extend([300.0, 550.0, 1000.0].iter().take(times).map(|time| a(*time, 101, 201, "A", 1460)));
+        found(&story).iter().any(|found| found.kind == "mtu")
+    };
+    assert!(!sent(2) && sent(3));
+}
+
+#[test]
+fn one_needless_repetition_does_not_hide_a_loss() {
+    let story = [
+        a(200.0, NEXT, 1, "A", 1000),
+        a(430.0, NEXT, 1, "A", 1000),
+        b(440.0, 1, NEXT + 1000, "A", 0),
+        a(500.0, NEXT + 1000, 1, "A", 1000),
+        a(730.0, NEXT + 1000, 1, "A", 1000),
+        b(732.0, 1, NEXT + 2000, "A", 0),
+        b(740.0, 1, NEXT + 2000, "A", 0).sack(&[(NEXT + 1000, NEXT + 2000)]),
+    ];
+    finds(&after_a_transfer(story), &["loss error", "spurious_retransmission note"]);
+}
+
+#[test]
+fn a_window_that_is_filled_to_the_unscaled_edge_a_few_times_may_be_chance() {
+    let scale = |packet: Packet| offer(packet).option(TcpOption::WindowScale(10));
+    let filled = |count: u32| {
+        let mut story =
+            vec![scale(a(0.0, 0, 0, "S", 0)), scale(b(0.1, 0, 1, "SA", 0)).window(64_000), a(40.1, 1, 1, "A", 0)];
+        for n in 0..=count {
+            let (time, seq) = (300.0 + 250.0 * f64::from(n), 1 + 62 * n);
+            story.push(a(time, seq, 1, "PA", 62));
+            story.push(b(time + 0.1, 1, seq + 62, "A", 0).window(62));
+        }
+        found(&story).iter().any(|found| found.kind == "stripped")
+    };
+    assert!(!filled(4) && filled(5));
+}
+
+#[test]
+fn a_client_that_resets_a_short_transfer_to_it_leaves_data_unread() {
+    let story = opened([
+        a(20.0, 1, 1, "PA", 100),
+        b(30.0, 1, 101, "PA", 1000),
+        a(30.1, 101, 1001, "A", 0),
+        b(1500.0, 1001, 101, "A", 1000),
+        b(1500.1, 2001, 101, "A", 1000),
+        a(1500.5, 101, 2001, "RA", 0),
+    ]);
+    assert!(kinds(&found(&story)).contains(&"reset error".into()), "{:#?}", found(&story));
+}
+
+#[test]
+fn who_sends_the_same_again_after_a_late_acknowledgment_did_not_wait_for_it() {
+    let write = |n: u32| {
+        let (time, seq) = (20.0 + 60.0 * f64::from(n), 1 + 100 * n);
+        [a(time, seq, 1, "PA", 100), b(time + 45.0, 1, seq + 100, "A", 0), a(time + 46.5, seq, 1, "PA", 100)]
+    };
+    finds(&opened((0..4).flat_map(write)), &["spurious_retransmission warning"]);
+}
+
+#[test]
+fn a_gap_that_is_told_of_after_it_was_filled_again_did_not_close_by_itself() {
+    let story = [
+        a(200.0, NEXT, 1, "A", 1000),
+        a(201.0, NEXT + 1000, 1, "A", 1000),
+        a(410.0, NEXT, 1, "A", 1000),
+        b(411.0, 1, NEXT, "A", 0).sack(&[(NEXT + 1000, NEXT + 2000)]),
+        b(420.0, 1, NEXT + 2000, "A", 0),
+    ];
+    finds(&after_a_transfer(story), &["loss warning"]);
+}
+
+#[test]
+fn what_is_lost_twice_is_no_original_of_its_repetition() {
+    let story = [
+        a(200.0, NEXT, 1, "A", 1000).timestamps(200, 1),
+        a(430.0, NEXT, 1, "A", 1000).timestamps(430, 1),
+        a(890.0, NEXT, 1, "A", 1000).timestamps(890, 1),
+        b(900.0, 1, NEXT + 1000, "A", 0).timestamps(900, 890),
+    ];
+    finds(&after_a_transfer(story), &["loss error"]);
+}
+
+#[test]
+fn an_acknowledgment_in_the_second_half_of_the_wait_proves_too_little() {
+    let story = |acknowledged: f64| {
+        opened([a(20.0, 1, 1, "PA", 100), b(acknowledged, 1, 101, "A", 0), b(1030.0, 1, 101, "PA", 1000)])
+    };
+    finds(&story(500.0), &["pause error"]);
+    finds(&story(550.0), &["pause warning"]);
+}
+
+#[test]
+fn what_never_came_is_not_told_beside_a_peer_that_is_gone() {
+    let story = [200.0, 430.0, 900.0, 1800.0].map(|time| a(time, NEXT + 1000, 1, "A", 1000));
+    finds(&after_a_transfer(story), &["vanished error"]);
 }
