@@ -242,7 +242,8 @@ impl Connection {
         }
         let illegal = self.note_states(side, segment);
         self.note_handshake(side, segment);
-        if segment.len > 0 && !verdict.marks.reported().contains(Marks::RETRANSMISSION) {
+        let again = verdict.marks.reported().intersects(Marks::RETRANSMISSION | Marks::KEEP_ALIVE);
+        if segment.len > 0 && !again {
             self.turn = Some((side, segment.time, segment.frame));
         }
         if segment.header.flags.fin() || segment.header.flags.rst() {

@@ -126,6 +126,8 @@ pub struct Stalls {
     pub held_up: Spans,
     /// The time until it answered the other end.
     pub answers: Spans,
+    /// The time until it sent a word of its own, long after the other end had.
+    pub news: u64,
     /// Where the data ended that it answered after the longest of these.
     pub asked: SeqNum,
     /// Of these, the time for which its acknowledgment proves that it had what it was to answer.
@@ -179,14 +181,16 @@ impl Limits {
     pub fn on_segment(&mut self, sent: bool, meeting: &Meeting<'_>) {
         let segment = meeting.segment;
         let now = segment.time;
-        if !sent && segment.len > 0 {
+        // A keep-alive may bring a byte that was there before (RFC 9293 section 3.8.4): it is no payload.
+        let payload = segment.len > 0 && !meeting.verdict.marks.contains(Marks::KEEP_ALIVE);
+        if !sent && payload {
             (self.took, self.burst) = (None, 0);
         } else if sent && self.took.is_none() && meeting.peer.next_seq() == Some(segment.header.ack) {
             self.took = Some(now);
         }
         if self.last.is_none() {
             // Before its first payload nothing keeps it back.
-            if sent && segment.len == 0 {
+            if sent && !payload {
                 self.next = meeting.own.next_seq();
                 return;
             }
@@ -201,7 +205,6 @@ impl Limits {
             self.catch_up(now, meeting);
             return;
         }
-        let payload = segment.len > 0;
         if payload {
             self.payload(meeting);
         }
@@ -311,6 +314,7 @@ impl Limits {
                     stalls.held_up.add(silent, begun, frame);
                 } else if meeting.asked > last && word {
                     // A word after a long time is news rather than an answer.
+                    stalls.news = stalls.news.saturating_add(silent);
                 } else if meeting.asked > last {
                     let had_it = self.took.filter(|took| *took < now);
                     stalls.proven += had_it.map_or(0, |took| (now.since(took).as_nanos() as u64).min(silent));
@@ -366,6 +370,8 @@ impl Limits {
             }
             _ => {}
         }
+        // Who waits for a window does not wait for an acknowledgment.
+        let waits_for_window = self.limit == Limit::Receiver;
         let time = now + std::time::Duration::from_nanos(meeting.lag);
         let arrival = Arrival { time, ack: header.ack, edge };
         if meeting.lag < NEAR {
@@ -376,6 +382,7 @@ impl Limits {
         }
         self.held = None;
         if segment.len == 0
+            && !waits_for_window
             && own.next_seq() == Some(header.ack)
             && let Some((sent, frame, len)) = self.last
             && len + 40 < meeting.mss

@@ -206,7 +206,8 @@ fn answers(report: &mut Report<'_>, side: Side) {
     let stalls = report.course(side).limits.stalls();
     let (answers, name) = (stalls.answers, report.name(side));
     // While the other end thinks, nobody waits for this one.
-    let thought = report.course(side.other()).limits.stalls().answers.total;
+    let other = report.course(side.other()).limits.stalls();
+    let thought = other.answers.total.saturating_add(other.news);
     let waiting = connection.duration().saturating_sub(thought);
     if answers.seen.count == 0 || answers.total.saturating_mul(10) < waiting {
         return;
@@ -265,7 +266,8 @@ fn trickle(report: &mut Report<'_>, side: Side) {
         return;
     }
     let (idle, held) = (course.limits.spent(Limit::Sender), course.limits.stalls().nagle.total);
-    let slow = took >= 1_000_000_000 && apart >= 10_000_000 && course.data_packets >= 10;
+    // What comes at its own pace is a stream of messages, as far as packets show; what comes in haste is work in crumbs.
+    let slow = took >= 1_000_000_000 && (10_000_000..HASTE).contains(&apart) && course.data_packets >= 10;
     // Who waits for an acknowledgment, or for a timer, is told so.
     let otherwise = held.max(course.loss().timeouts.total).saturating_mul(4) > took;
     if !slow
@@ -284,10 +286,8 @@ fn trickle(report: &mut Report<'_>, side: Side) {
         grouped(given),
         time(apart),
     );
-    // What comes at its own pace is a stream of messages, as far as packets show; what comes in haste is work in crumbs.
-    let severity = if apart < HASTE { Severity::Warning } else { Severity::Note };
     let advice = "the network is not the cause: look at what this application waits for";
-    report.add(severity, "pause", idle, text, &[], advice);
+    report.add(Severity::Warning, "pause", idle, text, &[], advice);
 }
 
 /// Data that was acknowledged and never answered, until who sent it gave up.

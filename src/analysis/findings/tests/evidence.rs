@@ -306,6 +306,37 @@ fn a_slow_clock_holds_nothing_up_and_a_word_after_a_long_time_is_no_answer() {
     assert!(findings.iter().all(|found| found.severity == Severity::Note), "{findings:#?}");
 }
 
+#[test]
+fn a_keep_alive_of_a_byte_is_no_payload_and_ends_no_pause() {
+    let probes = [a(60_000.0, NEXT - 1, 1, "A", 1), b(60_010.0, 1, NEXT, "A", 0)];
+    assert_eq!(found(&after_a_transfer(probes)), []);
+}
+
+#[test]
+fn who_waits_for_a_window_does_not_quarrel_with_delayed_acknowledgments() {
+    let round = |n: u32| {
+        let (time, seq) = (20.0 + 70.0 * f64::from(n), 1 + 20_000 * n);
+        let data = (0..20).map(move |part| a(time + f64::from(part) / 100.0, seq + 1000 * part, 1, "PA", 1000));
+        data.chain([b(time + 60.0, 1, seq + 20_000, "A", 0)])
+    };
+    let findings = found(&opened((0..20).flat_map(round)));
+    assert!(findings.iter().all(|found| found.kind != "nagle"), "{findings:#?}");
+}
+
+#[test]
+fn nobody_waits_for_a_server_while_its_client_thinks_for_long() {
+    let turn = |n: u32| {
+        let (time, to, from) = (20.0 + 5300.0 * f64::from(n), 1 + 100 * n, 1 + 1000 * n);
+        [
+            a(time, to, from, "PA", 100),
+            b(time + 40.0, from, to + 100, "A", 0),
+            b(time + 290.0, from, to + 100, "PA", 1000),
+            a(time + 290.5, to + 100, from + 1000, "A", 0),
+        ]
+    };
+    finds(&opened((0..4).flat_map(turn)), &["pause error"]);
+}
+
 // Silence.
 
 #[test]
