@@ -95,8 +95,6 @@ impl Print {
 /// The packet that a frame repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copy {
-    /// Nanoseconds between the two.
-    pub gap: u64,
     /// Its time to live is another: a router lies between.
     pub routed: bool,
 }
@@ -131,7 +129,7 @@ impl Recent {
             (false, true) => near.max(patience(round_trip).as_nanos() as u64),
             (false, false) => near,
         };
-        (counted && gap <= most).then_some(Copy { gap, routed: found.ttl != print.ttl })
+        (counted && gap <= most).then_some(Copy { routed: found.ttl != print.ttl })
     }
 
     /// Notes a packet.

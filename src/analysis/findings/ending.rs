@@ -84,9 +84,9 @@ fn resets(report: &mut Report<'_>) {
     let age = time(reset.time.as_nanos());
     let (why, severity, advice) = match has_what_it_wants(report, &reset) {
         true => (
-            "it had got data until then, and wanted no more".into(),
+            "it is the client, and had taken data of PEER until then".into(),
             Severity::Note,
-            "who ends a benchmark or a download early, or saves the wait of TIME-WAIT, does that",
+            "who has enough, ends a benchmark, or saves the wait of TIME-WAIT does that; whether it had all, packets do not say",
         ),
         false => why(&reset, both, closed(reset.side), closed(reset.side.other()), data),
     };

@@ -164,10 +164,13 @@ fn missing(report: &mut Report<'_>, side: Side) {
     let mss = report.course(side.other()).offer.and_then(|offer| offer.mss).map_or(1460, u64::from);
     // Nothing as large as the path should take ever came, and as much as that is missing in one piece.
     if bytes * 4 < mss * 3 && hole.len() >= mss / 4 * 3 && course.bytes > 0 {
+        let silence = match quiet {
+            1_000_000_000.. => format!(", and nothing more came in {}", time(quiet)),
+            _ => String::new(),
+        };
         let text = format!(
-            "{what} bytes of {name} never came, though what follows them did, and nothing more came in {}; of it no segment \
-             of more than {bytes} bytes ever came: it looks as if full packets are lost on the way (MTU)",
-            time(quiet.max(report.end.since(hole.since).as_nanos() as u64)),
+            "{what} bytes of {name} never came, though what follows them did{silence}; of it no segment of more than {bytes} \
+             bytes ever came: it looks as if full packets are lost on the way (MTU)",
         );
         let advice = "a link on the way takes smaller packets than the ends think, and the ICMP messages that say so do not \
                       arrive: clamp the MSS, let ICMP pass, or switch on net.ipv4.tcp_mtu_probing at the sender";
@@ -272,8 +275,8 @@ fn reordering(report: &mut Report<'_>, side: Side) {
 fn doubled(report: &mut Report<'_>, side: Side) {
     let course = report.course(side);
     let doubled = course.loss().doubled;
-    // Where the capture lacks segments, it may lack repetitions as well.
-    if doubled.is_none() || course.loss().unseen_bytes() > 0 {
+    // Where the capture lacks segments, or the beginning, it may lack repetitions as well.
+    if doubled.is_none() || course.loss().unseen_bytes() > 0 || report.connection.is_midstream() {
         return;
     }
     let many_of_them = u64::from(doubled.count) * 200 > course.data_packets && doubled.count > 1;

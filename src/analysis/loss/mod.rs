@@ -132,8 +132,6 @@ pub struct Loss {
     pub routed: u32,
     /// Packets that the network doubled, by the receiver's word (D-SACK).
     pub doubled: Seen,
-    /// Gaps in what was captured, filled or not.
-    pub gaps: Seen,
     /// The receiver took back what it had sacked (RFC 2018 section 8).
     pub reneged: Seen,
     /// Full segments sent again without success while smaller ones came through.
@@ -206,7 +204,6 @@ impl Loss {
         let (seq, end) = (segment.header.seq, segment.header.seq + segment.len);
         let hole = self.holes.fill(seq, seq + segment.seq_len());
         if let (true, Some(next)) = (marks.contains(Marks::LOST_SEGMENT), own.next) {
-            self.gaps.add(frame);
             let opener = Stamp::of(segment);
             let (since, after, bare) = (now, own.moved, segment.len == 0);
             self.holes.open(Hole { from: next, to: seq, since, after, opener, bare, frame, acknowledged: None });
@@ -401,7 +398,7 @@ impl Loss {
         }
         let seen = [&mut self.fast, &mut self.tail, &mut self.spurious_by_dsack, &mut self.spurious_by_timestamp];
         seen.into_iter().for_each(Seen::tighten);
-        let seen = [&mut self.after_ack, &mut self.fin, &mut self.gaps, &mut self.reneged, &mut self.black_hole];
+        let seen = [&mut self.after_ack, &mut self.fin, &mut self.reneged, &mut self.black_hole];
         seen.into_iter().for_each(Seen::tighten);
         let seen = [&mut self.reordered_beyond, &mut self.copies, &mut self.doubled, &mut self.spurious_by_original];
         seen.into_iter().for_each(Seen::tighten);
